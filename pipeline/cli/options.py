@@ -1,0 +1,161 @@
+"""Options: from a command line to settings, and where each came from. Torch is not loaded here.
+
+defaults < the network's own < preset < config file < environment < flags < --set
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction, UseCounterAction
+
+from pipeline import looks, settings
+from pipeline.errors import UsageError
+from pipeline.settings import Layer, Settings
+
+ENVIRONMENT = "DREAM_"
+METAVARS = {int: "N", float: "X", str: "WORD"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a command line comes to. origins: "group.name" -> the place its value came from."""
+
+    source: str | None
+    settings: Settings
+    origins: dict[str, str]
+
+
+def read(prog: str, about: str, args: Sequence[str]) -> Asked:
+    """Parse a command line. Raises UsageError; prints and exits for --help and for flags that are not there."""
+    parsed = tyro.cli(
+        _flags(),
+        prog=prog,
+        description=about,
+        args=_with_preview_count(args),
+        config=(OmitArgPrefixes, FlagCreatePairsOff),
+        compact_help=False,
+    )
+    given = {group: _given(asdict(getattr(parsed, group))) for group in Settings.model_fields}
+    run = given["run"]
+    layers = [looks.preset(name) for name in run.get("preset", ())]
+    layers += [settings.read_tables(Path(name)) for name in run.get("config", ())]
+    if "like" in run:
+        layers.insert(0, looks.like(Path(run["like"])))
+    layers += _environment()
+    layers += [
+        Layer(_flag(name), {group: {name: value}}) for group, t in given.items() for name, value in t.items()
+    ]
+    layers += [_assignment(text) for text in run.get("set", ())]
+    merged, origins = looks.settle(layers)
+    return Asked(parsed.source, merged, origins)
+
+
+def explain(asked: Asked) -> str:
+    """The merged settings as a file -c reads back, each with its origin, unit and range."""
+    tables = asked.settings.model_dump(mode="json", exclude_none=True, exclude={"run"})
+    notes = {}
+    for group, table in tables.items():
+        for name in table:
+            about = settings.facts(settings.knobs()[name][1], name)
+            origin = asked.origins.get(f"{group}.{name}", "default")
+            notes[f"{group}.{name}"] = "; ".join(filter(None, (origin, about["unit"], _range(about))))
+    return settings.to_toml(tables, notes)
+
+
+def _flags() -> type[Any]:
+    """The dataclass tyro reads flags from: one for each group, every field of it optional."""
+    groups: list[tuple[str, Any, Any]] = [
+        (name, group, field(default_factory=group)) for name, group in _groups()
+    ]
+    source = Annotated[
+        Positional[str | None],
+        tyro.conf.arg(
+            metavar="INPUT",
+            help="a clip, a still, a folder of pictures, frame.%04d.png, or a glob in quotes",
+            help_behavior_hint="",
+        ),
+    ]
+    return make_dataclass("DreamVideo", [("source", source, None), *groups])
+
+
+def _groups() -> Iterator[tuple[str, type[Any]]]:
+    for group, about in Settings.model_fields.items():
+        model = about.annotation
+        assert isinstance(model, type)
+        fields = [_flag_field(model, name) for name in model.model_fields]
+        yield group, make_dataclass(group.title(), fields)
+
+
+def _flag_field(model: type[settings.Group], name: str) -> tuple[str, Any, Any]:
+    """One flag: (name, type, default). Values are text; settings.resolve reads and checks them."""
+    about, facts = model.model_fields[name], settings.facts(model, name)
+    kind, default = about.annotation, getattr(about.default, "text", about.default)
+    said = kind is bool or default in (None, "", ())
+    argument = tyro.conf.arg(
+        help=", ".join(filter(None, (about.description, facts["unit"]))),
+        help_behavior_hint="" if said else f"(default: {default})",
+        aliases=[f"-{facts['short']}"] if facts["short"] else None,
+        metavar=facts["metavar"] or _metavar(kind),
+    )
+    if name == "verbose":
+        return name, Annotated[UseCounterAction[int], argument], 0
+    if kind is bool:
+        return name, Annotated[bool, argument], False
+    if get_origin(kind) is tuple:
+        return name, Annotated[UseAppendAction[tuple[str, ...]], argument], ()
+    return name, Annotated[str | None, argument], None
+
+
+def _metavar(kind: Any) -> str:
+    words = [str(word) for word in get_args(kind) if isinstance(word, str)]
+    if words:
+        return "|".join(words)
+    return METAVARS.get(kind, "NUMBER" if kind is not None and "Schedule" in str(kind) else "WORD")
+
+
+def _given(table: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if value}
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _range(about: dict[str, Any]) -> str:
+    return "" if about["low"] is None else f"{about['low']} to {about['high']}"
+
+
+def _environment() -> list[Layer]:
+    """DREAM_OCTAVES=5 and the like. Names of no setting are somebody else's and left alone."""
+    known = settings.knobs()
+    found = []
+    for name, value in os.environ.items():
+        knob = name.removeprefix(ENVIRONMENT).lower()
+        if name.startswith(ENVIRONMENT) and knob in known and known[knob][0] != "run":
+            found.append(settings.place(knob, value, name))
+    return found
+
+
+def _assignment(text: str) -> Layer:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set {text}: expected name=value, such as dream.octaves=5.")
+    return settings.place(name.strip(), value.strip(), f"--set {name.strip()}")
+
+
+def _with_preview_count(args: Sequence[str]) -> list[str]:
+    """`--preview` alone means one frame."""
+    counted: list[str] = []
+    for index, word in enumerate(args):
+        counted.append(word)
+        after = args[index + 1] if index + 1 < len(args) else ""
+        if word == "--preview" and not re.fullmatch(r"\d+", after):
+            counted.append("1")
+    return counted

@@ -1,0 +1,107 @@
+"""Progress: what is said while a film is dreamed. On stderr, except json, which is for programs, on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from pipeline.clip import Size
+
+if TYPE_CHECKING:
+    from pipeline.render import Dreamt
+
+PLAIN_EVERY = 10.0  # seconds between two plain lines
+WORTH_SAYING = 60.0  # seconds left from which an estimate is told
+SMALLER = 640  # px, the longer side of the smaller dream an estimate offers
+
+
+class Progress:
+    """Counts frames and tells of them in one style: bar, plain, json or none.
+
+    total: frames in all, None when unknown. size: of the dream.
+    """
+
+    def __init__(self, style: str, total: int | None, size: Size, octaves: int) -> None:
+        self.style = style if style != "auto" else "bar" if sys.stderr.isatty() else "plain"
+        self.total, self.size, self.octaves = total, size, octaves
+        self.done = self._from = 0
+        self._began = self._after_first = monotonic()
+        self._spoke = -PLAIN_EVERY
+        self._bar: tqdm[None] | None = None
+
+    def start(self, done: int) -> None:
+        """Before the first frame; done: the frames of an earlier run."""
+        self.done = self._from = done
+        self._began = monotonic()
+        if done:
+            self.note(f"going on after frame {done} of {self.total or '?'}")
+        if self.style == "bar":
+            self._bar = tqdm(total=self.total, initial=done, unit="frame", dynamic_ncols=True, leave=False)
+
+    def __call__(self, dreamt: Dreamt) -> None:
+        self.done += 1
+        now = monotonic()
+        if self.done == self._from + 1:
+            self._after_first = now
+        if self.done == self._from + 2:
+            self._estimate(now - self._after_first)
+        elif self._bar is not None:
+            self._bar.set_postfix_str(f"{self.octaves}x{dreamt.steps} steps, strength {dreamt.rms:.1f}")
+            self._bar.update(self.done - self._bar.n)
+        elif self.style == "json":
+            self._json(dreamt, now)
+        elif self.style == "plain" and (now - self._spoke >= PLAIN_EVERY or self.done == self.total):
+            self._spoke = now
+            self.note(f"frame {self.done} of {self.total or '?'}{self._left(now)}")
+
+    def _pace(self, now: float) -> float:
+        """Seconds a frame, the first left out: it is dreamed whole, the others carry it on."""
+        later = self.done - self._from - 1
+        return (now - self._after_first) / later if later > 0 else now - self._began
+
+    def _left(self, now: float) -> str:
+        if not self.total:
+            return ""
+        pace = self._pace(now)
+        return f", {pace:.2f} s/frame, {duration(pace * (self.total - self.done))} left"
+
+    def _estimate(self, pace: float) -> None:
+        left = pace * ((self.total or 0) - self.done)
+        if left < WORTH_SAYING or self.style in ("json", "none"):
+            return
+        text = f"about {duration(left)} at {pace:.1f} s/frame"
+        if max(self.size) > SMALLER * 1.2:
+            smaller = left * (SMALLER / max(self.size)) ** 2
+            text += f"; with --dream-size max:{SMALLER} about {duration(smaller)}"
+        self.note(text)
+
+    def _json(self, dreamt: Dreamt, now: float) -> None:
+        facts = {
+            "event": "frame", "frame": dreamt.frame.index, "done": self.done, "of": self.total,
+            "octaves": self.octaves, "steps": dreamt.steps, "strength": round(dreamt.rms, 3),
+            "trust": round(dreamt.trust, 4), "cut": dreamt.cut, "seconds_per_frame": round(self._pace(now), 3),
+        }  # fmt: skip
+        print(json.dumps(facts), flush=True)
+
+    def note(self, text: str) -> None:
+        """A line of its own, whatever else is on the screen."""
+        if self.style == "json":
+            print(json.dumps({"event": "note", "text": text}), flush=True)
+        elif self.style != "none":
+            tqdm.write(text, file=sys.stderr)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def duration(seconds: float) -> str:
+    """48 s, 25 min, 2 h 10 min."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

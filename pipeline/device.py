@@ -1,0 +1,61 @@
+"""Which device dreams, and how many threads it may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import torch
+
+from pipeline.errors import DeviceError
+
+
+def pick(name: str) -> torch.device:
+    """'auto' is cuda, mps or cpu, the first there is. DeviceError for one that is not there."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        have = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
+        raise DeviceError(f"--device {name}: not on this machine, which has {', '.join(have)}.") from None
+    return device
+
+
+def use_threads(threads: int) -> int:
+    """Set the CPU threads of the dream (0: one per core) and give their number.
+
+    Flow runs single-threaded beside it: DIS works in as many stripes as it has threads, and its result
+    depends on them, so one stripe is what makes the same film on any machine.
+    """
+    count = threads or _cores()
+    torch.set_num_threads(count)
+    cv2.setNumThreads(1)
+    return count
+
+
+def _cores() -> int:
+    # A container or a farm may allow fewer than the machine has; only Linux says so.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def memory(doing: str) -> Iterator[None]:
+    """Turn an allocation failure inside the block into a DeviceError that says what would need less."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(_too_large(doing)) from error
+    except RuntimeError as error:
+        if "alloc" not in str(error):
+            raise
+        raise DeviceError(_too_large(doing)) from error
+
+
+def _too_large(doing: str) -> str:
+    return f"Out of memory {doing}. A smaller dream fits: try --dream-size max:960, or --device cpu."

@@ -1,0 +1,67 @@
+"""The error tree: what can go wrong, and the exit code it ends with.
+
+    DreamError            1   the render failed
+      UsageError          2   a flag, a setting or a config file
+        ScheduleError     2   a number or schedule, with the character it stumbles at
+        TargetError       2   a layer, channel or objective that is not there
+      InputError          3   what was to be read
+      OutputError         4   what was to be written
+      DeviceError         5   the device or its memory
+        ModelError        5   a network or its weights
+
+A message names the thing, what was expected, and what to do, in a line or two.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+INTERRUPTED = 130
+
+
+class DreamError(Exception):
+    """Anything this program knows how to say. `exit_code` is what the doors end with."""
+
+    exit_code = 1
+
+
+class UsageError(DreamError):
+    exit_code = 2
+
+
+class ScheduleError(UsageError):
+    """`at` is the offset in `text` of the character the parser stumbled at; the message points at it."""
+
+    def __init__(self, problem: str, text: str, at: int) -> None:
+        start = max(0, at - 60)
+        shown = "".join(c if c.isprintable() else " " for c in text[start : at + 60])
+        super().__init__(f"{problem}\n  {shown}\n  {' ' * (at - start)}^")
+        self.text = text
+        self.at = at
+
+
+class TargetError(UsageError):
+    pass
+
+
+class InputError(DreamError):
+    exit_code = 3
+
+
+class OutputError(DreamError):
+    exit_code = 4
+
+
+class DeviceError(DreamError):
+    exit_code = 5
+
+
+class ModelError(DeviceError):
+    pass
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """' Did you mean a or b?' for the names closest to `word`, or '' when none is close."""
+    close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(close)}?" if close else ""

@@ -1,0 +1,87 @@
+"""Looks: where settings come from. Presets from the box, the network's own defaults, a film made before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+
+from pipeline import media, settings
+from pipeline.errors import InputError, UsageError, did_you_mean
+from pipeline.net.cards import card
+from pipeline.settings import Layer, Settings
+
+# In a wheel the presets lie inside the package, in a checkout beside it.
+OWN = ("layers", "objective", "smooth", "dream_size", "octaves", "octave_scale", "jitter")
+FOLDERS = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")
+
+
+def presets() -> dict[str, Path]:
+    """Name -> file of every preset in the box."""
+    return {path.stem: path for folder in FOLDERS for path in sorted(folder.glob("*.toml"))}
+
+
+def preset(name: str) -> Layer:
+    """A preset's overrides. UsageError with close names."""
+    known = presets()
+    if name not in known:
+        raise UsageError(f"No preset is called {name!r}; --presets lists them.{did_you_mean(name, known)}")
+    return Layer(f"preset {name}", settings.read_tables(known[name]).values)
+
+
+def headline(path: Path) -> str:
+    """What a preset says of itself: the comment on its first line."""
+    return path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+
+
+def like(path: Path) -> Layer:
+    """The recipe inside a film or still this program made, or in the .toml beside it. InputError without one."""
+    beside = path.with_suffix(".toml")
+    recipe = _recipe_in(path)
+    if recipe is None and beside.is_file():
+        recipe = beside.read_text(encoding="utf-8")
+    if recipe is None:
+        raise InputError(f"{path}: holds no recipe. --like reads films and stills that this program made.")
+    tables = settings.parse_tables(recipe, path.name)
+    return Layer(f"like {path.name}", {group: table for group, table in tables.items() if group != "made"})
+
+
+def _recipe_in(path: Path) -> str | None:
+    if path.suffix.lower() == ".png":
+        from pipeline.stages import stills  # noqa: PLC0415  a film's recipe needs no picture library
+
+        return stills.recipe(path)
+    try:
+        with media.open_clip(path) as film:
+            kept = {name.lower(): text for name, text in film.metadata.items()}
+            return kept.get("dream_video")
+    except av.error.FFmpegError:
+        return None
+
+
+def own_defaults(model: str) -> Layer:
+    """What suits a network, by its Card."""
+    facts = card(model)
+    values = {name: getattr(facts, name) for name in OWN}
+    return Layer(f"network {facts.name}", {"dream": {k: v for k, v in values.items() if v is not None}})
+
+
+def settle(layers: Sequence[Layer]) -> tuple[Settings, dict[str, str]]:
+    """Merge layers, later over earlier, above the defaults of the network they name."""
+    model = str(settings.resolve([])[0].dream.model)
+    for layer in layers:
+        model = str(layer.values.get("dream", {}).get("model", model))
+    return settings.resolve([own_defaults(model), *layers])
+
+
+def of(**knobs: object) -> Settings:
+    """Settings from Python keywords, each a knob's name: `of(layers="inception4c", octaves=5)`.
+
+    Takes `preset=` too. Raises UsageError with close names for a knob that is not there.
+    """
+    asked = knobs.pop("preset", ())
+    names = [asked] if isinstance(asked, str) else list(asked) if isinstance(asked, Sequence) else []
+    layers = [preset(name) for name in names]
+    layers += [settings.place(name, value, "keyword") for name, value in knobs.items()]
+    return settle(layers)[0]

@@ -1,0 +1,52 @@
+"""Ascent: one step of the climb, its jitter and its smoothing. Tensors [L, 3, H, W]; nothing crosses lanes."""
+
+from __future__ import annotations
+
+import random
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+TINY = 1e-12
+
+
+def ascend(picture: Tensor, gradient: Tensor, step: float, weight: Tensor) -> Tensor:
+    """x + s w g / mean|g|, clipped to 0..1, as in Google's DeepDream notebook (2015).
+
+    picture: 0..1. step: grey levels (of 255) that the average pixel moves. weight: [L, 1, H, W] per pixel.
+    The mean is each lane's own, over the unweighted gradient; a zero gradient moves nothing. Without
+    the clip at every step strength runs away.
+    """
+    mean = gradient.abs().mean((1, 2, 3), keepdim=True).clamp_min(TINY)
+    return torch.addcmul(picture, gradient / mean, weight, value=step / 255).clamp_(0, 1)
+
+
+def shift(seed: int, octave: int, remaining: int, jitter: int) -> tuple[int, int]:
+    """(dy, dx) to roll the picture by before the step with `remaining` steps to go, itself included.
+
+    Within -jitter..jitter. Made from its arguments alone: every frame gets the same sequence, which is steadier
+    than a running generator and leaves no state to save. A string seed is the one Python keeps stable.
+    """
+    if jitter == 0:
+        return 0, 0
+    draw = random.Random(f"{seed}/{octave}/{remaining}")  # noqa: S311  no secret is made here
+    return draw.randint(-jitter, jitter), draw.randint(-jitter, jitter)
+
+
+def smooth(gradient: Tensor, sigma: float) -> Tensor:
+    """Sum of Gaussians of sigma, 2 sigma, 4 sigma (pixels), weighted 1, .5, .25: fine detail with its ground."""
+    if sigma <= 0:
+        return gradient
+    blurred = [weight * _gauss(gradient, sigma * scale) for scale, weight in ((1, 1.0), (2, 0.5), (4, 0.25))]
+    return torch.stack(blurred).sum(0)
+
+
+def _gauss(field: Tensor, sigma: float) -> Tensor:
+    radius = min(max(1, round(3 * sigma)), min(field.shape[-2:]) - 1)
+    at = torch.arange(-radius, radius + 1, device=field.device, dtype=field.dtype)
+    kernel = torch.exp(-0.5 * (at / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).expand(field.shape[1], 1, 1, -1)
+    padded = F.pad(field, (radius, radius, radius, radius), mode="reflect")
+    across = F.conv2d(padded, kernel, groups=field.shape[1])
+    return F.conv2d(across, kernel.transpose(2, 3), groups=field.shape[1])

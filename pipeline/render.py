@@ -1,0 +1,197 @@
+"""Render: the walk. Frames go by; each is read, moved, carried, dreamed and written.
+
+Read first. The walk of one frame is `Dreamer.dream`; the walk of a film is `render`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline import device, looks
+from pipeline.clip import Clip, Frame, Picture, Segment, Size, Tick, fit
+from pipeline.lanes import View, motion, read_ahead, ticks
+from pipeline.net import tap, targets, zoo
+from pipeline.ops import pyramid
+from pipeline.ops.objectives import OBJECTIVES, Callback
+from pipeline.settings import Settings
+from pipeline.sources import Source
+from pipeline.stages import carry
+from pipeline.stages.carry import Carried
+from pipeline.stages.dream import Look, dream
+from pipeline.workdir import Workdir
+
+SEGMENT = 2  # seconds of film at most between two checkpoints
+LIVE_RATE = 24  # frames a second that live pictures are taken for, by schedules in seconds
+
+Reel = AbstractContextManager[Callable[[Picture, Frame], None]]
+"""Where pictures go: inside it, a function that writes one."""
+
+
+@dataclass(frozen=True)
+class Dreamt:
+    """A frame, dreamed. picture: what is shown, uint8 [H, W, 3]: source + strength x dream.
+
+    steps: in each octave. trust: mean over the picture, 0..1. cut: nothing connects it to the frame before.
+    """
+
+    frame: Frame
+    picture: Picture
+    carried: Carried
+    steps: int
+    trust: float
+    cut: bool
+
+    @property
+    def dream(self) -> NDArray[np.float32]:
+        """The dream layer, float32 [h, w, 3] at dream size, -1..1: dreamed minus source."""
+        return self.carried.dream[0].permute(1, 2, 0).cpu().numpy()
+
+    @property
+    def pts(self) -> int:
+        return self.frame.pts
+
+    @property
+    def rms(self) -> float:
+        """Strength of the dream layer, grey levels."""
+        return 255 * float(carry.rms(self.carried.dream))
+
+
+class Dreamer:
+    """A network and how to dream with it. Holds no film: what goes from frame to frame is handed on.
+
+    Settings, or single knobs by name (`layers="inception4c"`); objective: a function of the targets'
+    activations (a list of [1, C, h, w]) to a tensor [1], in place of the settings' word. network: one of your
+    own, in place of the settings' model. Raises UsageError, ModelError, DeviceError.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        objective: Callback | None = None,
+        network: tap.Network | None = None,
+        **knobs: object,
+    ) -> None:
+        self.settings = settings = settings or looks.of(**_of(network), **knobs)
+        self.threads = device.use_threads(settings.speed.threads)
+        self.device = device.pick(settings.speed.device)
+        knob = settings.dream
+        self.network = network or zoo.load(knob.model, Path(knob.weights) if knob.weights else None)
+        cut = tap.cut(self.network, targets.parse_targets(knob.layers)).to(self.device)
+        self.look = Look(
+            cut, OBJECTIVES[knob.objective], objective,
+            knob.octaves, knob.octave_scale, knob.jitter, knob.smooth, knob.seed,
+        )  # fmt: skip
+        self._live: tuple[View, Carried] | None = None
+        self._steps = -1
+
+    def size(self, frame: Size) -> Size:
+        """The size that frames of this size are dreamed at."""
+        return fit(frame, self.settings.dream.dream_size)
+
+    def walk(
+        self, source: Source, last: Segment | None = None, carried: Carried | None = None
+    ) -> Generator[Dreamt, None, None]:
+        """The film goes by. From its start, or after segment `last` with what that has `carried` over."""
+        with closing(read_ahead(ticks(source, last, self.size, self.settings.time))) as ahead:
+            for tick in ahead:
+                dreamt = self.dream(tick, carried, source.clip)
+                carried = dreamt.carried
+                yield dreamt
+
+    @torch.no_grad()
+    def dream(self, tick: Tick, carried: Carried | None = None, clip: Clip | None = None) -> Dreamt:
+        """One frame: lay the carried dream on it, climb what is owed, keep what is new."""
+        frame, size = tick.frame, self.size(tick.frame.size)
+        iterations, step, steadiness, strength = self._knobs(frame, clip)
+        with device.memory(f"dreaming at {size}"):
+            full = self._tensor(frame.picture.transpose(2, 0, 1)) / 255
+            source = pyramid.resize(full, size).clamp(0, 1)
+            where, trust = (
+                self._tensor(tick.flow.backward.transpose(2, 0, 1)),
+                self._tensor(tick.flow.trust[None]),
+            )
+            carried = carried or Carried.nothing(1, size, self.device)
+
+            seed, owed = carry.lay(source, carried, where, trust, steadiness, iterations * step)
+            dreamed, steps = dream(self.look, seed, owed, iterations, step) if iterations else (source, [0])
+            carried = carry.keep(source, dreamed, carried, trust, iterations * step)
+
+            shown = full + strength * pyramid.resize(carried.dream, frame.size)
+            picture = (
+                shown[0].permute(1, 2, 0).mul(255).round_().clamp_(0, 255).byte().cpu().contiguous().numpy()
+            )
+        return Dreamt(frame, picture, carried, steps[0], float(tick.flow.trust.mean()), tick.flow.cut)
+
+    def step(self, picture: Picture) -> Picture:
+        """Live pictures: dream on the next one, uint8 RGB [H, W, 3], steady with those given before."""
+        before, carried = self._live or (None, None)
+        now = View.of(picture, self.size(Size(*picture.shape[:2])))
+        if before is not None and before.luma.shape != now.luma.shape:
+            before, carried = None, None
+        self._steps += 1
+        frame = Frame(self._steps, self._steps, Fraction(self._steps, LIVE_RATE), picture)
+        dreamt = self.dream(Tick(frame, motion(now, before, self.settings.time)), carried)
+        self._live = now, dreamt.carried
+        return dreamt.picture
+
+    def _knobs(self, frame: Frame, clip: Clip | None) -> tuple[int, float, float, float]:
+        """iterations, step, steadiness and strength as they stand at this frame."""
+        rate = float(clip.rate) if clip else None
+        last = clip.frames - 1 if clip and clip.frames else None
+        knobs = self.settings.dream
+        iterations, step, steadiness, strength = (
+            knob.at(frame.index, float(frame.time), rate=rate, last=last)
+            for knob in (knobs.iterations, knobs.step, self.settings.time.steadiness, knobs.strength)
+        )
+        return round(iterations), step, steadiness, strength
+
+    def _tensor(self, array: NDArray[np.float32] | Picture) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device).float()[None]
+
+
+def _of(network: tap.Network | None) -> dict[str, object]:
+    return {} if network is None else {"model": network.card.name}
+
+
+def render(
+    source: Source,
+    dreamer: Dreamer,
+    work: Workdir,
+    reel: Callable[[int], Reel],
+    watch: Callable[[Dreamt], None],
+) -> None:
+    """Dream what is left of a film, segment by segment; each is done once it stands in `work`.
+
+    reel: given a segment's first frame, where its pictures are written. watch: called after every frame.
+    """
+    dreams = dreamer.walk(source, work.last, work.carried(dreamer.device))
+    for first, segment in groupby(dreams, key=_segments()):
+        with reel(first.index) as write:
+            for dreamt in segment:
+                write(dreamt.picture, dreamt.frame)
+                watch(dreamt)
+        work.finish(Segment(first.index, dreamt.frame.index + 1, first.pts, dreamt.pts), dreamt.carried)
+
+
+def _segments() -> Callable[[Dreamt], Frame]:
+    """The first frame of the segment a frame is in: a new one begins at a cut and after two seconds."""
+    first: Frame | None = None
+
+    def key(dreamt: Dreamt) -> Frame:
+        nonlocal first
+        if first is None or dreamt.cut or dreamt.frame.time - first.time >= SEGMENT:
+            first = dreamt.frame
+        return first
+
+    return key

@@ -1,0 +1,312 @@
+"""Every knob, once: its default, range, unit and help.
+
+Flags, config keys, DREAM_* variables, --explain and the reference all come from these models:
+Settings has six groups (input, dream, time, output, speed, run), each a table in a config file.
+Layers of overrides (`Layer`) are merged by `resolve`, which remembers where each value came from.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from pipeline.errors import ScheduleError, UsageError, did_you_mean
+from pipeline.schedule import Schedule
+
+
+def _as_schedule(value: object) -> Schedule:
+    if isinstance(value, Schedule):
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("expected a number or a schedule")
+    try:
+        return Schedule.parse(value)
+    except ScheduleError as error:
+        raise ValueError(str(error)) from None  # pydantic adds which setting it was
+
+
+def _plain(number: float) -> int | float:
+    return int(number) if number.is_integer() else number
+
+
+Number = Annotated[
+    Schedule,
+    PlainValidator(_as_schedule),
+    PlainSerializer(lambda s: s.text if s.constant is None else _plain(s.constant)),
+]
+"""A number that may change through the film."""
+
+
+def knob(
+    default: Any,
+    help: str,
+    *,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    short: str = "",
+    metavar: str = "",
+) -> Any:
+    """One setting: its default, what it does, its unit and inclusive range, and its one-letter flag."""
+    extra: dict[str, Any] = {"unit": unit, "low": low, "high": high, "short": short, "metavar": metavar}
+    return Field(default=default, validate_default=True, description=help, json_schema_extra=extra)
+
+
+class Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _in_range(cls, value: Any, info: ValidationInfo) -> Any:
+        low, high = facts(cls, info.field_name or "")["low"], facts(cls, info.field_name or "")["high"]
+        if low is None or high is None or value is None:
+            return value
+        if isinstance(value, Schedule):
+            return value.within(low, high)
+        if not low <= value <= high:
+            raise ValueError(f"{value} is outside {low:g} to {high:g}")
+        return value
+
+
+def facts(group: type[BaseModel], name: str) -> dict[str, Any]:
+    """unit, low, high, short and metavar of a knob, as `knob` was told."""
+    extra = group.model_fields[name].json_schema_extra
+    assert isinstance(extra, dict)
+    return dict(extra)
+
+
+class Input(Group):
+    start: str | None = knob(
+        None, "first frame: a number from 0, or a time (1.5s, 00:00:01.5)", metavar="FRAME|TIME"
+    )
+    end: str | None = knob(None, "frame or time to stop before", metavar="FRAME|TIME")
+    frames: str | None = knob(
+        None, "of a numbered sequence, by its own numbers, both included: 1001-1100", metavar="A-B"
+    )
+    every: int = knob(1, "dream each Nth frame only, at the same duration", low=1, high=100_000)
+    fps: str | None = knob(
+        None,
+        "frame rate: of a picture sequence (24 when not given)",
+        metavar="RATE",
+    )
+    size: str | None = knob(None, "resize first: 640x360, 0.5x or max:1280", metavar="SIZE")
+
+
+class Dream(Group):
+    model: str = knob(
+        "googlenet", "network: googlenet, vgg16, resnet50, squeezenet1_1 ... (any convolutional torchvision)"
+    )
+    weights: str | None = knob(
+        None, "weights of that network, .safetensors or .pth, instead of a download", metavar="FILE"
+    )
+    layers: str = knob(
+        "", "what to dream of: layer[#channel+channel][@XxY][:weight], ..., or a depth: 60%", metavar="LAYERS"
+    )
+    objective: Literal["energy", "sparse", "mean"] = knob(
+        "energy", "what to amplify: all that is there, the strongest of it (more figurative), or plain mean"
+    )
+    octaves: int = knob(4, "sizes to dream at, smallest first", low=1, high=32)
+    octave_scale: float = knob(1.4, "ratio between sizes", low=1.05, high=4)
+    iterations: Number = knob("10", "steps in each octave of a full dream", low=0, high=1000)
+    step: Number = knob("1.5", "how far a step moves the average pixel", unit="grey levels", low=0, high=100)
+    jitter: int = knob(32, "largest shift of the picture before a step", unit="pixels", low=0, high=512)
+    smooth: float = knob(
+        0.0, "smooth the gradient: sigma at a dream's last step, thrice that at its first",
+        unit="pixels", low=0, high=16,
+    )  # fmt: skip
+    seed: int = knob(0, "of the jitter; the same seed gives the same film", low=0, high=2**31 - 1)
+    dream_size: str = knob("full", "size the network dreams at: max:960, WxH, 0.5x or full", metavar="SIZE")
+    strength: Number = knob("1", "how much of the dream is laid on the picture", low=0, high=2)
+
+
+class Time(Group):
+    steadiness: Number = knob(
+        "0.9", "how much of the dream is carried along the motion to the next frame", low=0, high=0.99
+    )
+    flow: Literal["dis", "none"] = knob("dis", "how motion is found; none: each frame dreams alone")
+    cuts: Literal["auto", "off"] = knob("auto", "start a fresh dream where the film cuts")
+
+
+class Output(Group):
+    out: str | None = knob(
+        None, "where to: .mp4 .mov .mkv, .png, frame.%04d.png, or DIR/", short="o", metavar="PATH"
+    )
+    codec: Literal["h264", "h265"] = knob("h264", "video codec")
+    crf: int = knob(16, "quality, lower is better and larger", low=0, high=51)
+    encoder_preset: str = knob("medium", "the encoder's own speed word, ultrafast to veryslow")
+    pixel_format: str = knob(
+        "auto", "yuv420p, yuv444p, yuv420p10le ...; auto: yuv420p, or yuv444p for odd sizes"
+    )
+    audio: Literal["keep", "none"] = knob("keep", "the source's sound")
+    preview: int = knob(
+        0, "only this many frames across the film, as one picture", low=0, high=64, metavar="[N]"
+    )
+    yes: bool = knob(False, "overwrite an existing output", short="y")
+
+
+class Speed(Group):
+    device: str = knob("auto", "cuda, cuda:1, mps or cpu; auto takes the first there is")
+    threads: int = knob(0, "CPU threads; 0: as many as cores", low=0, high=1024)
+
+
+class Run(Group):
+    preset: tuple[str, ...] = knob((), "a look from the box (--presets lists them)", short="p")
+    config: tuple[str, ...] = knob((), "settings from a TOML or YAML file", short="c", metavar="FILE")
+    like: str | None = knob(None, "settings of a film this program made", metavar="FILE")
+    set: tuple[str, ...] = knob((), "one setting by its full name, above all else", metavar="a.b=v")
+    presets: bool = knob(False, "list the presets and stop")
+    explain: bool = knob(False, "print the settings and where each came from, and stop; -c reads it back")
+    demo: bool = knob(False, "dream a scene this program draws, instead of an INPUT")
+    workdir: str | None = knob(None, "where unfinished work is kept (beside the output)", metavar="DIR")
+    fresh: bool = knob(False, "start over, discarding unfinished work on the same output")
+    keep: bool = knob(False, "keep the unfinished work's folder when done")
+    strict: bool = knob(False, "a damaged frame is an error, not held over")
+    progress: Literal["auto", "bar", "plain", "json", "none"] = knob("auto", "how progress is shown")
+    quiet: bool = knob(False, "say nothing but errors", short="q")
+    verbose: int = knob(0, "say more; twice: tracebacks", short="v", low=0, high=3)
+
+
+class Settings(Group):
+    input: Input = Field(default_factory=Input)
+    dream: Dream = Field(default_factory=Dream)
+    time: Time = Field(default_factory=Time)
+    output: Output = Field(default_factory=Output)
+    speed: Speed = Field(default_factory=Speed)
+    run: Run = Field(default_factory=Run)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _in_range(cls, value: Any, info: ValidationInfo) -> Any:
+        return value  # groups check their own
+
+    def recipe(self) -> dict[str, dict[str, Any]]:
+        """What makes the look, as overrides: everything but files, the range dreamed, machine and run."""
+        tables = self.model_dump(mode="json", include={"input", "dream", "time", "output"})
+        for group, names in NOT_IN_A_RECIPE.items():
+            for name in names:
+                del tables[group][name]
+        return {
+            group: {name: value for name, value in table.items() if value is not None}
+            for group, table in tables.items()
+        }
+
+
+NOT_IN_A_RECIPE = {
+    "input": ("start", "end", "frames"),
+    "dream": ("weights",),
+    "time": (),
+    "output": ("out", "preview", "yes", "audio"),
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Overrides from one place. origin: what --explain says of them. values: group -> name -> value."""
+
+    origin: str
+    values: Mapping[str, Mapping[str, Any]]
+
+
+def knobs() -> dict[str, tuple[str, type[BaseModel]]]:
+    """Every knob's name -> (its group, the group's model). Names are unique across groups."""
+    found: dict[str, tuple[str, type[BaseModel]]] = {}
+    for group, field in Settings.model_fields.items():
+        model = field.annotation
+        assert isinstance(model, type)
+        found.update(dict.fromkeys(model.model_fields, (group, model)))
+    return found
+
+
+def place(name: str, value: Any, origin: str) -> Layer:
+    """A Layer of one setting named `octaves` or `dream.octaves`. UsageError with close names."""
+    known = knobs()
+    group, _, bare = name.rpartition(".")
+    bare = bare.replace("-", "_")
+    if bare not in known or group not in ("", known[bare][0]):
+        full = [f"{g}.{n}" for n, (g, _) in known.items()]
+        raise UsageError(f"{origin}: no setting is called {name!r}.{did_you_mean(name, [*known, *full])}")
+    return Layer(origin, {known[bare][0]: {bare: value}})
+
+
+def resolve(layers: Sequence[Layer]) -> tuple[Settings, dict[str, str]]:
+    """Merge, later over earlier. Gives the settings and, by "group.name", where each value came from.
+
+    UsageError names the layer, the setting, and close names where a key is unknown.
+    """
+    merged: dict[str, dict[str, Any]] = {}
+    origins: dict[str, str] = {}
+    for layer in layers:
+        for group, table in layer.values.items():
+            if group not in Settings.model_fields or not isinstance(table, Mapping):
+                known = list(Settings.model_fields)
+                raise UsageError(
+                    f"{layer.origin}: {group!r} is no table of settings (there are {', '.join(known)})."
+                    + did_you_mean(group, [*known, *knobs()])
+                )
+            for name, value in table.items():
+                place(f"{group}.{name}", value, layer.origin)
+                merged.setdefault(group, {})[name] = value
+                origins[f"{group}.{name}"] = layer.origin
+    try:
+        return Settings.model_validate(merged), origins
+    except ValidationError as error:
+        raise _usage_error(error, origins) from None
+
+
+def _usage_error(error: ValidationError, origins: Mapping[str, str]) -> UsageError:
+    lines = []
+    for problem in error.errors():
+        name = ".".join(str(part) for part in problem["loc"][:2])
+        what = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+        lines.append(f"{origins.get(name, name)} {problem['input']}: {what}.".replace("..", "."))
+    return UsageError("\n".join(lines))
+
+
+def read_tables(path: Path) -> Layer:
+    """A -c file, TOML or YAML (by suffix), as a Layer. UsageError names the file and line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as settings ({error}).") from None
+    return Layer(str(path), parse_tables(text, str(path), yaml_too=path.suffix in (".yaml", ".yml")))
+
+
+def parse_tables(text: str, name: str, *, yaml_too: bool = False) -> dict[str, dict[str, Any]]:
+    """Tables of settings from TOML, or YAML. UsageError names the line."""
+    try:
+        values = yaml.safe_load(text) if yaml_too else tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise UsageError(f"{name}: not a well-formed config file: {error}") from None
+    if not isinstance(values, dict):
+        raise UsageError(
+            f"{name}: expected tables of settings such as [dream], found {type(values).__name__}."
+        )
+    return values
+
+
+def to_toml(tables: Mapping[str, Mapping[str, Any]], notes: Mapping[str, str] | None = None) -> str:
+    """Tables of plain values as TOML; notes: "group.name" -> a comment for its line."""
+    lines: list[str] = []
+    for group, table in tables.items():
+        lines += ["", f"[{group}]"]
+        for name, value in table.items():
+            note = (notes or {}).get(f"{group}.{name}", "")
+            text = json.dumps(value, ensure_ascii=False)
+            lines.append(f"{name} = {text}".ljust(44) + f"  # {note}" if note else f"{name} = {text}")
+    return "\n".join(lines).lstrip("\n") + "\n"
