@@ -55,12 +55,13 @@ def make(
     )  # fmt: skip
     if not work.resumed and not settings.output.yes:
         destination.refuse_overwriting(source)
+    dreamer.rehearse(source.clip)
     about = recipe(dreamer)
 
     def reel(first: int) -> Reel:
         if destination.kind == "film":
             return encode.film(work.film(first), source.clip, encoding)
-        return stills.roll(str(destination.path), about if destination.kind == "still" else "")
+        return stills.roll(destination.path, about if destination.kind == "still" else "")
 
     already = work.last.end if work.last else 0
     begin(already)

@@ -33,6 +33,8 @@ from pipeline.workdir import Workdir
 SEGMENT = 2  # seconds of film at most between two checkpoints
 LIVE_RATE = 24  # frames a second that live pictures are taken for, by schedules in seconds
 
+NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
+
 Reel = AbstractContextManager[Callable[[Picture, Frame], None]]
 """Where pictures go: inside it, a function that writes one."""
 
@@ -155,6 +157,11 @@ class Dreamer:
             for knob in (knobs.iterations, knobs.step, self.settings.time.steadiness, knobs.strength)
         )
         return round(iterations), step, steadiness, strength
+
+    def rehearse(self, clip: Clip) -> None:
+        """Read every schedule at every frame, so that one that fails does it now. Raises ScheduleError."""
+        for index in range(clip.frames or 1):
+            self._knobs(Frame(index, index, index / clip.rate, NO_PICTURE), clip)
 
     def _tensor(self, array: NDArray[np.float32] | Picture) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device).float()[None]

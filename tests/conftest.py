@@ -11,10 +11,11 @@ import av
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from pipeline.clip import Frame, Picture
 from pipeline.net.cards import Card
 from pipeline.net.tap import Network
-from torch import nn
 
 
 @pytest.fixture(scope="session")

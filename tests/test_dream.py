@@ -6,6 +6,8 @@ import dataclasses
 
 import pytest
 import torch
+from torch import Tensor
+
 from conftest import texture, tiny_network
 from pipeline.clip import Size
 from pipeline.errors import InputError
@@ -15,7 +17,6 @@ from pipeline.ops import ascent
 from pipeline.ops.objectives import OBJECTIVES, energy
 from pipeline.stages import dream as stage
 from pipeline.stages.dream import Look, dream, gradient
-from torch import Tensor
 
 
 def look(layers: str = "deep", dtype: torch.dtype = torch.float32, **changes: object) -> Look:
@@ -39,7 +40,11 @@ def plain_dream(net: torch.nn.Module, seed: Tensor, iterations: int, step: float
     for octave in range(3):
         scale = 1.4 ** (2 - octave)
         shape = (round(size.height / scale), round(size.width / scale))
-        base = torch.nn.functional.interpolate(seed, shape, mode="bicubic", antialias=True) if octave < 2 else seed
+        base = (
+            torch.nn.functional.interpolate(seed, shape, mode="bicubic", antialias=True)
+            if octave < 2
+            else seed
+        )
         grown = 0 if detail is None else torch.nn.functional.interpolate(detail, shape, mode="bicubic")
         x = (base + grown).clamp(0, 1) if octave else base
         for remaining in range(iterations, 0, -1):
@@ -87,7 +92,9 @@ def test_a_zero_gradient_moves_nothing_and_nothing_leaves_the_range() -> None:
 
 def test_residual_octaves_keep_every_detail_of_the_source() -> None:
     seed = picture()
-    kept, _ = dream(look(callback=lambda maps: 0 * maps[0].flatten(1).sum(1)), seed, torch.ones(1, 1, 72, 96), 3, 1.5)
+    kept, _ = dream(
+        look(callback=lambda maps: 0 * maps[0].flatten(1).sum(1)), seed, torch.ones(1, 1, 72, 96), 3, 1.5
+    )
     assert psnr(kept, seed) >= 90
 
 
@@ -184,7 +191,9 @@ def test_channels_and_places_take_only_their_part_of_the_picture() -> None:
 def test_a_callable_takes_the_objectives_place() -> None:
     x = picture()
     own = gradient(look("soft, deep", callback=lambda maps: maps[1].square().flatten(1).mean(1)), x)
-    assert psnr(own / own.abs().mean(), gradient(look("deep"), x) / gradient(look("deep"), x).abs().mean()) >= 70
+    assert (
+        psnr(own / own.abs().mean(), gradient(look("deep"), x) / gradient(look("deep"), x).abs().mean()) >= 70
+    )
 
 
 def test_smoothing_takes_the_fine_detail_and_leaves_the_mean() -> None:

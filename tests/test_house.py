@@ -57,7 +57,9 @@ def test_imports_run_downward(path: Path) -> None:
         other = name.split(".")[1]
         if other == room(path) or other not in FLOOR_OF:
             continue
-        assert FLOOR_OF[other] < own or (FLOOR_OF[other] == own and own != 3), f"{path.name} imports up: {name}"
+        assert FLOOR_OF[other] < own or (FLOOR_OF[other] == own and own != 3), (
+            f"{path.name} imports up: {name}"
+        )
 
 
 def test_no_stage_imports_a_stage() -> None:
@@ -79,10 +81,14 @@ def test_every_room_is_on_the_plan_and_fits_on_a_few_screens() -> None:
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--explain", "clip.mp4"], ["--octavs", "3"], ["--presets"], []])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--explain", "clip.mp4"], ["--octavs", "3"], ["--presets"], []]
+)
 def test_doors_answer_without_loading_torch(words: list[str]) -> None:
     code = f"""
 import sys

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from tqdm import tqdm
 
@@ -31,7 +31,7 @@ class Progress:
         self.done = self._from = 0
         self._began = self._after_first = monotonic()
         self._spoke = -PLAIN_EVERY
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[NoReturn] | None = None
 
     def start(self, done: int) -> None:
         """Before the first frame; done: the frames of an earlier run."""
@@ -47,9 +47,9 @@ class Progress:
         now = monotonic()
         if self.done == self._from + 1:
             self._after_first = now
-        if self.done == self._from + 2:
+        if self.done == self._from + 2 and self.style in ("bar", "plain"):
             self._estimate(now - self._after_first)
-        elif self._bar is not None:
+        if self._bar is not None:
             self._bar.set_postfix_str(f"{self.octaves}x{dreamt.steps} steps, strength {dreamt.rms:.1f}")
             self._bar.update(self.done - self._bar.n)
         elif self.style == "json":
@@ -71,7 +71,7 @@ class Progress:
 
     def _estimate(self, pace: float) -> None:
         left = pace * ((self.total or 0) - self.done)
-        if left < WORTH_SAYING or self.style in ("json", "none"):
+        if left < WORTH_SAYING:
             return
         text = f"about {duration(left)} at {pace:.1f} s/frame"
         if max(self.size) > SMALLER * 1.2:

@@ -181,5 +181,6 @@ def _ready(source: Source, asked: options.Asked) -> tuple[Dreamer, Progress]:
         progress.note(f"{octaves} of {settings.dream.octaves} octaves fit a dream of {size}.")
     return dreamer, progress
 
+
 if __name__ == "__main__":
     sys.exit(main())

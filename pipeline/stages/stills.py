@@ -36,23 +36,25 @@ def read(path: Path) -> Picture:
 
 def write(path: Path, picture: Picture, recipe: str = "") -> None:
     """A still, its recipe inside where the format can hold one (.png), in a .toml beside it where not."""
-    options: dict[str, Any] = {"quality": 95} if path.suffix.lower() in LOSSY else {}
-    if path.suffix.lower() == ".png" and recipe:
+    suffix = path.suffix.lower()
+    options: dict[str, Any] = {"quality": 95} if suffix in LOSSY else {}
+    if suffix == ".png" and recipe:
         options["pnginfo"] = PngInfo()
         options["pnginfo"].add_text("dream_video", recipe)
     with whole(path) as part:
         iio.imwrite(part, picture, plugin="pillow", **options)
-    if recipe and "pnginfo" not in options:
+    if suffix != ".png" and recipe:
         with whole(path.with_suffix(".toml")) as part:
             part.write_text(recipe, encoding="utf-8")
 
 
 @contextmanager
-def roll(pattern: str, recipe: str = "") -> Iterator[Callable[[Picture, Frame], None]]:
-    """Gives a function that writes each picture under its frame's own number, one file each."""
+def roll(path: Path, recipe: str = "") -> Iterator[Callable[[Picture, Frame], None]]:
+    """Gives a function that writes each picture to a file of its own, numbered where `path` is a pattern."""
 
     def write_one(picture: Picture, frame: Frame) -> None:
-        write(numbered(pattern, number_of(frame)), picture, recipe)
+        own = numbered(str(path), number_of(frame)) if is_pattern(str(path)) else path
+        write(own, picture, recipe)
 
     yield write_one
 

@@ -1,0 +1,151 @@
+"""The carry: what is laid on the next frame, what it owes, and what holds it down. Against plain numpy."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from conftest import texture
+from pipeline.clip import Size
+from pipeline.ops.warp import warp
+from pipeline.stages import carry, flow, shots
+from pipeline.stages.carry import Carried
+
+CPU = torch.device("cpu")
+SIZE = Size(48, 64)
+
+
+def planes(seed: int, scale: float = 1.0) -> torch.Tensor:
+    return scale * torch.rand(1, 3, *SIZE, generator=torch.manual_seed(seed))
+
+
+def still(lanes: int = 1) -> torch.Tensor:
+    return torch.zeros(lanes, 2, *SIZE)
+
+
+def test_the_seed_is_the_source_plus_the_faded_warped_dream() -> None:
+    source, dream = planes(0), planes(1, 0.2) - 0.1
+    trust = torch.rand(1, 1, *SIZE, generator=torch.manual_seed(2))
+    carried = Carried(dream, torch.full((1, 1, 1, 1), 1.0))
+    seed, owed = carry.lay(source, carried, still(), trust, 0.9, 15)
+    assert torch.allclose(seed, (source + 0.9 * trust * dream).clamp(0, 1), atol=1e-5)
+    assert torch.allclose(owed, 1 - 0.9 * trust)
+
+
+def test_a_pixel_without_trust_owes_everything_and_keeps_nothing() -> None:
+    source = planes(0)
+    carried = Carried(planes(1) - 0.5, torch.ones(1, 1, 1, 1))
+    seed, owed = carry.lay(source, carried, still(), torch.zeros(1, 1, *SIZE), 0.9, 15)
+    assert torch.equal(seed, source)
+    assert torch.all(owed == 1)
+
+
+def test_flow_points_back_to_where_the_pixel_was() -> None:
+    dream = torch.zeros(1, 3, *SIZE)
+    dream[..., 20, 30] = 0.5
+    back = still()
+    back[:, 0], back[:, 1] = -7, 4  # was 7 to the left and 4 below: it moved right and up
+    moved = warp(dream, back)
+    assert torch.nonzero(moved[0, 0] > 0.25).tolist() == [[16, 37]]
+
+
+def test_warping_is_bicubic_as_cv2_knows_it() -> None:
+    field = texture(48, 64).astype(np.float32)
+    back = np.stack(np.broadcast_arrays(np.float32(1.37), np.full(SIZE, -0.61, np.float32)), -1)
+    x, y = np.meshgrid(np.arange(64, dtype=np.float32), np.arange(48, dtype=np.float32))
+    expected = cv2.remap(field, x + back[..., 0], y + back[..., 1], cv2.INTER_CUBIC)
+    ours = warp(torch.from_numpy(field).permute(2, 0, 1)[None], torch.from_numpy(back).permute(2, 0, 1)[None])
+    difference = np.abs(ours[0].permute(1, 2, 0).numpy() - expected)[4:-4, 4:-4]
+    assert difference.max() < 1.0  # cv2 rounds positions to 1/32 of a pixel
+
+
+def test_the_governor_holds_a_dream_that_outgrew_its_shots_first() -> None:
+    first, effort = planes(1) - 0.5, 15.0
+    kept = carry.keep(planes(0) * 0, first, Carried.nothing(1, SIZE, CPU), torch.zeros(1, 1, *SIZE), effort)
+    assert float(kept.gain) == pytest.approx(float(carry.rms(first)) / effort)
+    grown = Carried(3 * first, kept.gain)
+    assert float(carry.rms(carry.governed(grown, effort))) == pytest.approx(
+        1.1 * float(carry.rms(first)), rel=1e-4
+    )
+    small = Carried(0.9 * first, kept.gain)
+    assert torch.equal(carry.governed(small, effort), small.dream)
+
+
+def test_the_governor_follows_a_scheduled_rise() -> None:
+    first = planes(1) - 0.5
+    grown = Carried(3 * first, carry.rms(first) / 15)
+    assert torch.equal(carry.governed(grown, 60), grown.dream)
+
+
+def test_a_fade_from_black_is_not_held_at_its_first_strength() -> None:
+    dark = Carried(planes(1, 0.05), torch.full((1, 1, 1, 1), 1e-5))
+    assert torch.equal(carry.governed(dark, 15), dark.dream)
+
+
+def test_nothing_stays_nothing() -> None:
+    nothing = Carried.nothing(1, SIZE, CPU)
+    assert torch.equal(carry.governed(nothing, 15), nothing.dream)
+    assert torch.isfinite(carry.governed(nothing, 0)).all()
+    kept = carry.keep(planes(0), planes(0), nothing, torch.zeros(1, 1, *SIZE), 0)
+    assert torch.equal(kept.gain, nothing.gain)
+
+
+def test_only_a_frame_dreamed_anew_sets_the_gain() -> None:
+    before = Carried(planes(1), torch.full((1, 1, 1, 1), 0.5))
+    partly = torch.zeros(1, 1, *SIZE)
+    partly[..., 0, 0] = 1
+    assert float(carry.keep(planes(0), planes(2), before, partly, 15).gain) == 0.5
+    assert float(carry.keep(planes(0), planes(2), before, 0 * partly, 15).gain) != 0.5
+
+
+def test_lanes_are_held_down_one_by_one() -> None:
+    loud, quiet = planes(1), 0.1 * planes(2)
+    both = Carried(torch.cat((loud, quiet)), torch.full((2, 1, 1, 1), 1 / 255))
+    held = carry.governed(both, 15)
+    for lane, dream in enumerate((loud, quiet)):
+        alone = carry.governed(Carried(dream, both.gain[:1]), 15)
+        assert torch.allclose(held[lane : lane + 1], alone)
+
+
+def pan(dx: int, size: tuple[int, int] = (120, 160)) -> tuple[np.ndarray, np.ndarray]:
+    wide = texture(size[0], size[1] + 40, 3)
+    return np.ascontiguousarray(wide[:, 20 + dx : 20 + dx + size[1]]), np.ascontiguousarray(
+        wide[:, 20 : 20 + size[1]]
+    )
+
+
+@pytest.mark.parametrize("size", [(120, 160), (360, 480), (720, 960)])
+def test_flow_finds_a_pan_and_trusts_all_but_what_came_into_view(size: tuple[int, int]) -> None:
+    now, before = pan(6, size)
+    found = flow.measure(*(flow.luma(p, Size(*size)) for p in (now, before)))
+    inner = found.backward[20:-20, 20:-20]
+    assert np.abs(inner[..., 0] - 6).mean() < 0.3
+    assert np.abs(inner[..., 1]).mean() < 0.3
+    assert found.trust[20:-20, 20:-30].mean() > 0.97
+    assert found.trust[:, -4:].max() == 0
+
+
+def test_tiny_pictures_have_no_motion() -> None:
+    speck = np.zeros((2, 2), np.uint8)
+    assert flow.measure(speck, speck).trust.shape == (2, 2)
+
+
+def test_trust_is_soft_at_its_edge_and_zero_where_most_is_bad() -> None:
+    bad = np.zeros((20, 20), bool)
+    bad[:, 10:] = True
+    trust = flow.trust(bad)
+    assert trust[10, 2] == 1
+    assert trust[10, 12] == 0
+    assert 0 < trust[10, 9] < 1
+
+
+def test_a_cut_is_one_and_motion_flash_and_black_are_none() -> None:
+    a, b = texture(180, 320, 1), texture(180, 320, 2)
+    now, before = pan(12, (180, 320))
+    flash = np.clip(a.astype(int) + 60, 0, 255).astype(np.uint8)
+    black = np.zeros_like(a)
+    assert shots.is_cut(shots.thumb(a), shots.thumb(b))
+    for pair in ((now, before), (flash, a), (black, black), (a, a)):
+        assert not shots.is_cut(*(shots.thumb(p) for p in pair))
