@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import settings as knobs
+from pipeline import overrides
 from pipeline.clip import Flow, Picture, Tick
 from pipeline.destination import Destination
 from pipeline.errors import InputError
@@ -99,7 +99,7 @@ def recipe(dreamer: Dreamer) -> str:
         "dream_video": version("dream-video"), "torch": version("torch"), "python": platform.python_version(),
         "weights_sha256": dreamer.network.sha256,
     }  # fmt: skip
-    return knobs.to_toml({**dreamer.settings.recipe(), "made": made})
+    return overrides.to_toml({**dreamer.settings.recipe(), "made": made})
 
 
 def _plan(source: Source, dreamer: Dreamer, encoding: encode.Encoding) -> Plan:

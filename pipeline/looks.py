@@ -7,10 +7,11 @@ from pathlib import Path
 
 import av
 
-from pipeline import media, settings
+from pipeline import media, overrides
 from pipeline.errors import InputError, UsageError, did_you_mean
 from pipeline.net.cards import card
-from pipeline.settings import Layer, Settings
+from pipeline.overrides import Layer
+from pipeline.settings import Settings
 
 # In a wheel the presets lie inside the package, in a checkout beside it.
 OWN = ("layers", "objective", "smooth", "dream_size", "octaves", "octave_scale", "jitter")
@@ -27,7 +28,7 @@ def preset(name: str) -> Layer:
     known = presets()
     if name not in known:
         raise UsageError(f"No preset is called {name!r}; --presets lists them.{did_you_mean(name, known)}")
-    return Layer(f"preset {name}", settings.read_tables(known[name]).values)
+    return Layer(f"preset {name}", overrides.read_tables(known[name]).values)
 
 
 def headline(path: Path) -> str:
@@ -43,7 +44,7 @@ def like(path: Path) -> Layer:
         recipe = beside.read_text(encoding="utf-8")
     if recipe is None:
         raise InputError(f"{path}: holds no recipe. --like reads films and stills that this program made.")
-    tables = settings.parse_tables(recipe, path.name)
+    tables = overrides.parse_tables(recipe, path.name)
     return Layer(f"like {path.name}", {group: table for group, table in tables.items() if group != "made"})
 
 
@@ -69,10 +70,10 @@ def own_defaults(model: str) -> Layer:
 
 def settle(layers: Sequence[Layer]) -> tuple[Settings, dict[str, str]]:
     """Merge layers, later over earlier, above the defaults of the network they name."""
-    model = str(settings.resolve([])[0].dream.model)
+    model = str(overrides.resolve([])[0].dream.model)
     for layer in layers:
         model = str(layer.values.get("dream", {}).get("model", model))
-    return settings.resolve([own_defaults(model), *layers])
+    return overrides.resolve([own_defaults(model), *layers])
 
 
 def of(**knobs: object) -> Settings:
@@ -83,5 +84,5 @@ def of(**knobs: object) -> Settings:
     asked = knobs.pop("preset", ())
     names = [asked] if isinstance(asked, str) else list(asked) if isinstance(asked, Sequence) else []
     layers = [preset(name) for name in names]
-    layers += [settings.place(name, value, "keyword") for name, value in knobs.items()]
+    layers += [overrides.place(name, value, "keyword") for name, value in knobs.items()]
     return settle(layers)[0]

@@ -2,31 +2,24 @@
 
 Flags, config keys, DREAM_* variables, --explain and the reference all come from these models:
 Settings has six groups (input, dream, time, output, speed, run), each a table in a config file.
-Layers of overrides (`Layer`) are merged by `resolve`, which remembers where each value came from.
+`overrides` merges what changes them.
 """
 
 from __future__ import annotations
 
-import json
-import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     PlainSerializer,
     PlainValidator,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
 
-from pipeline.errors import ScheduleError, UsageError, did_you_mean
+from pipeline.errors import ScheduleError
 from pipeline.schedule import Schedule
 
 
@@ -215,14 +208,6 @@ NOT_IN_A_RECIPE = {
 }
 
 
-@dataclass(frozen=True)
-class Layer:
-    """Overrides from one place. origin: what --explain says of them. values: group -> name -> value."""
-
-    origin: str
-    values: Mapping[str, Mapping[str, Any]]
-
-
 def knobs() -> dict[str, tuple[str, type[BaseModel]]]:
     """Every knob's name -> (its group, the group's model). Names are unique across groups."""
     found: dict[str, tuple[str, type[BaseModel]]] = {}
@@ -231,82 +216,3 @@ def knobs() -> dict[str, tuple[str, type[BaseModel]]]:
         assert isinstance(model, type)
         found.update(dict.fromkeys(model.model_fields, (group, model)))
     return found
-
-
-def place(name: str, value: Any, origin: str) -> Layer:
-    """A Layer of one setting named `octaves` or `dream.octaves`. UsageError with close names."""
-    known = knobs()
-    group, _, bare = name.rpartition(".")
-    bare = bare.replace("-", "_")
-    if bare not in known or group not in ("", known[bare][0]):
-        full = [f"{g}.{n}" for n, (g, _) in known.items()]
-        raise UsageError(f"{origin}: no setting is called {name!r}.{did_you_mean(name, [*known, *full])}")
-    return Layer(origin, {known[bare][0]: {bare: value}})
-
-
-def resolve(layers: Sequence[Layer]) -> tuple[Settings, dict[str, str]]:
-    """Merge, later over earlier. Gives the settings and, by "group.name", where each value came from.
-
-    UsageError names the layer, the setting, and close names where a key is unknown.
-    """
-    merged: dict[str, dict[str, Any]] = {}
-    origins: dict[str, str] = {}
-    for layer in layers:
-        for group, table in layer.values.items():
-            if group not in Settings.model_fields or not isinstance(table, Mapping):
-                known = list(Settings.model_fields)
-                raise UsageError(
-                    f"{layer.origin}: {group!r} is no table of settings (there are {', '.join(known)})."
-                    + did_you_mean(group, [*known, *knobs()])
-                )
-            for name, value in table.items():
-                place(f"{group}.{name}", value, layer.origin)
-                merged.setdefault(group, {})[name] = value
-                origins[f"{group}.{name}"] = layer.origin
-    try:
-        return Settings.model_validate(merged), origins
-    except ValidationError as error:
-        raise _usage_error(error, origins) from None
-
-
-def _usage_error(error: ValidationError, origins: Mapping[str, str]) -> UsageError:
-    lines = []
-    for problem in error.errors():
-        name = ".".join(str(part) for part in problem["loc"][:2])
-        what = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-        lines.append(f"{origins.get(name, name)} {problem['input']}: {what}.".replace("..", "."))
-    return UsageError("\n".join(lines))
-
-
-def read_tables(path: Path) -> Layer:
-    """A -c file, TOML or YAML (by suffix), as a Layer. UsageError names the file and line."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read as settings ({error}).") from None
-    return Layer(str(path), parse_tables(text, str(path), yaml_too=path.suffix in (".yaml", ".yml")))
-
-
-def parse_tables(text: str, name: str, *, yaml_too: bool = False) -> dict[str, dict[str, Any]]:
-    """Tables of settings from TOML, or YAML. UsageError names the line."""
-    try:
-        values = yaml.safe_load(text) if yaml_too else tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"{name}: not a well-formed config file: {error}") from None
-    if not isinstance(values, dict):
-        raise UsageError(
-            f"{name}: expected tables of settings such as [dream], found {type(values).__name__}."
-        )
-    return values
-
-
-def to_toml(tables: Mapping[str, Mapping[str, Any]], notes: Mapping[str, str] | None = None) -> str:
-    """Tables of plain values as TOML; notes: "group.name" -> a comment for its line."""
-    lines: list[str] = []
-    for group, table in tables.items():
-        lines += ["", f"[{group}]"]
-        for name, value in table.items():
-            note = (notes or {}).get(f"{group}.{name}", "")
-            text = json.dumps(value, ensure_ascii=False)
-            lines.append(f"{name} = {text}".ljust(44) + f"  # {note}" if note else f"{name} = {text}")
-    return "\n".join(lines).lstrip("\n") + "\n"

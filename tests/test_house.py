@@ -17,7 +17,7 @@ FLOORS = {
     4: {"sources", "lanes", "workdir", "looks", "destination"},
     3: {"stages", "metrics"},
     2: {"net", "ops", "device", "scene", "media", "files"},
-    1: {"clip", "settings", "schedule", "expression", "errors"},
+    1: {"clip", "settings", "overrides", "schedule", "expression", "errors"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -15,9 +15,10 @@ from typing import Annotated, Any, get_args, get_origin
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction, UseCounterAction
 
-from pipeline import looks, settings
+from pipeline import looks, overrides, settings
 from pipeline.errors import UsageError
-from pipeline.settings import Layer, Settings
+from pipeline.overrides import Layer
+from pipeline.settings import Settings
 
 ENVIRONMENT = "DREAM_"
 METAVARS = {int: "N", float: "X", str: "WORD"}
@@ -45,7 +46,7 @@ def read(prog: str, about: str, args: Sequence[str]) -> Asked:
     given = {group: _given(asdict(getattr(parsed, group))) for group in Settings.model_fields}
     run = given["run"]
     layers = [looks.preset(name) for name in run.get("preset", ())]
-    layers += [settings.read_tables(Path(name)) for name in run.get("config", ())]
+    layers += [overrides.read_tables(Path(name)) for name in run.get("config", ())]
     if "like" in run:
         layers.insert(0, looks.like(Path(run["like"])))
     layers += _environment()
@@ -66,7 +67,7 @@ def explain(asked: Asked) -> str:
             about = settings.facts(settings.knobs()[name][1], name)
             origin = asked.origins.get(f"{group}.{name}", "default")
             notes[f"{group}.{name}"] = "; ".join(filter(None, (origin, about["unit"], _range(about))))
-    return settings.to_toml(tables, notes)
+    return overrides.to_toml(tables, notes)
 
 
 def _flags() -> type[Any]:
@@ -139,7 +140,7 @@ def _environment() -> list[Layer]:
     for name, value in os.environ.items():
         knob = name.removeprefix(ENVIRONMENT).lower()
         if name.startswith(ENVIRONMENT) and knob in known and known[knob][0] != "run":
-            found.append(settings.place(knob, value, name))
+            found.append(overrides.place(knob, value, name))
     return found
 
 
@@ -147,7 +148,7 @@ def _assignment(text: str) -> Layer:
     name, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"--set {text}: expected name=value, such as dream.octaves=5.")
-    return settings.place(name.strip(), value.strip(), f"--set {name.strip()}")
+    return overrides.place(name.strip(), value.strip(), f"--set {name.strip()}")
 
 
 def _with_preview_count(args: Sequence[str]) -> list[str]:
