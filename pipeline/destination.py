@@ -80,8 +80,10 @@ class Destination:
         name = f"{self.path.name.replace('%', '')}.dreamwork"
         return (Path(parent) if parent else self.path.parent) / name
 
-    def refuse_overwriting(self, source: Source) -> None:
-        """OutputError when a file would be overwritten."""
+    def refuse_overwriting(self, source: Source, parent: str | None) -> None:
+        """OutputError when a file would be overwritten that is not from unfinished work of our own."""
+        if self.kind == "frames" and self.work_folder(parent).exists():
+            return
         for path in self.files(source):
             if path.exists():
                 raise OutputError(

@@ -39,24 +39,11 @@ def make(
 
     begin: told once how many frames are done already. watch: called after every frame.
     """
-    settings = dreamer.settings
-    size = source.clip.size
-    shape = settings.output
-    encoding = encode.Encoding(
-        shape.codec,
-        shape.crf,
-        shape.encoder_preset,
-        encode.pixel_format(shape.pixel_format, size),
-        dreamer.threads,
-    )
-    work = Workdir.open(
-        destination.work_folder(settings.run.workdir), _plan(source, dreamer, encoding),
-        fresh=settings.run.fresh, keep=settings.run.keep,
-    )  # fmt: skip
-    if not work.resumed and not settings.output.yes:
-        destination.refuse_overwriting(source)
+    run, output = dreamer.settings.run, dreamer.settings.output
     dreamer.rehearse(source.clip)
-    about = recipe(dreamer)
+    encoding = _encoding(source, dreamer)
+    plan, about = _plan(source, dreamer, encoding), recipe(dreamer)
+    work = Workdir.open(destination.work_folder(run.workdir), plan, fresh=run.fresh, keep=run.keep)
 
     def reel(first: int) -> Reel:
         if destination.kind == "film":
@@ -68,14 +55,20 @@ def make(
     render(source, dreamer, work, reel, watch)
     if work.last is None:
         raise InputError(f"{source.clip.name}: gave no frames.")
-    notes = _finish(source, work, destination, about, keep_sound=settings.output.audio == "keep")
+    notes = _finish(source, work, destination, about, keep_sound=output.audio == "keep")
     if source.damaged:
         notes.append(f"{source.damaged} damaged frames were held over.")
-    if encoding.pixel_format == "yuv444p" and shape.pixel_format == "auto" and destination.kind == "film":
-        notes.append(f"{size} is odd, so the film is yuv444p, which some players do not show.")
+    if encoding.pixel_format == "yuv444p" and output.pixel_format == "auto" and destination.kind == "film":
+        notes.append(f"{source.clip.size} is odd, so the film is yuv444p, which some players do not show.")
     frames = work.last.end - already
     work.remove()
     return Made(destination.path, notes, frames)
+
+
+def _encoding(source: Source, dreamer: Dreamer) -> encode.Encoding:
+    output = dreamer.settings.output
+    pixels = encode.pixel_format(output.pixel_format, source.clip.size)
+    return encode.Encoding(output.codec, output.crf, output.encoder_preset, pixels, dreamer.threads)
 
 
 def _finish(

@@ -89,7 +89,9 @@ class Dreamer:
         self.device = device.pick(settings.speed.device)
         knob = settings.dream
         self.network = network or zoo.load(knob.model, Path(knob.weights) if knob.weights else None)
-        cut = tap.cut(self.network, targets.parse_targets(knob.layers)).to(self.device)
+        cut = tap.cut(self.network, targets.parse_targets(knob.layers or self.network.card.layers)).to(
+            self.device
+        )
         self.look = Look(
             cut, OBJECTIVES[knob.objective], objective,
             knob.octaves, knob.octave_scale, knob.jitter, knob.smooth, knob.seed,

@@ -30,12 +30,11 @@ Plan = dict[str, Any]
 
 @dataclass
 class Workdir:
-    """segments: those that are done, in order. resumed: whether there were any when it was opened."""
+    """segments: those that are done, in order. keep: leave the folder, and every state, when all is done."""
 
     folder: Path
     keep: bool = False
     segments: list[Segment] = field(default_factory=list)
-    resumed: bool = False
 
     @staticmethod
     def open(folder: Path, plan: Plan, *, fresh: bool = False, keep: bool = False) -> Workdir:
@@ -60,7 +59,7 @@ class Workdir:
                 "Give the same again to go on, or --fresh to start over."
             )
         segments = [Segment(**_read(record)) for record in sorted(folder.glob("[0-9]*.json"))]
-        return Workdir(folder, keep, segments, resumed=bool(segments))
+        return Workdir(folder, keep, segments)
 
     @property
     def last(self) -> Segment | None:

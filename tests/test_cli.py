@@ -281,6 +281,16 @@ def test_other_settings_do_not_go_on_with_unfinished_work(
     assert not (tmp_path / "out.mp4.dreamwork").exists()
 
 
+def test_a_file_made_meanwhile_is_not_overwritten_by_going_on(
+    make_clip: Callable[..., Path], flags: list[str], tmp_path: Path
+) -> None:
+    clip, out = make_clip(frames=4), tmp_path / "out.mp4"
+    assert main([str(clip), *flags, "-o", str(out), "--keep"]) == 0
+    out.write_text("precious")
+    assert main([str(clip), *flags, "-o", str(out)]) == 4
+    assert out.read_text() == "precious"
+
+
 def test_an_interrupted_render_says_so_and_keeps_what_is_done(
     make_clip: Callable[..., Path], flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

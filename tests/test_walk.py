@@ -160,6 +160,11 @@ def test_what_goes_wrong_ahead_is_raised_where_it_is_read() -> None:
     assert closed == [True]
 
 
+def test_settings_of_ones_own_take_the_networks_layers() -> None:
+    own = pipeline.Dreamer(pipeline.Settings(), network=tiny_network())
+    assert [target.layer for target in own.look.cut.targets] == ["deep"]
+
+
 def test_python_knobs_are_checked_like_flags() -> None:
     with pytest.raises(UsageError, match="octaves"):
         pipeline.Dreamer(octavs=3)

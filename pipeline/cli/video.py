@@ -94,8 +94,8 @@ def _check_targets(model: str, layers: str) -> None:
 
 def _film(source: Source, destination: Destination, asked: options.Asked) -> None:
     settings = asked.settings
-    if not settings.output.yes and not destination.work_folder(settings.run.workdir).exists():
-        destination.refuse_overwriting(source)
+    if not settings.output.yes:
+        destination.refuse_overwriting(source, settings.run.workdir)
     started = monotonic()
     dreamer, progress = _ready(source, asked)
     from pipeline.film import make
