@@ -157,6 +157,16 @@ def test_rotated_clips_come_out_upright(tmp_path: Path, make_clip: Callable[...,
     assert np.abs(expected - picture).mean() < 1
 
 
+def test_a_rotated_clip_is_resized_upright(tmp_path: Path, make_clip: Callable[..., Path]) -> None:
+    turned = tmp_path / "turned.mp4"
+    ffmpeg("-display_rotation", "90", "-i", make_clip(), "-c", "copy", turned)
+    decoder = Decoder.open(turned, "max:64")
+    _, picture = next(decoder.pictures())
+    assert decoder.clip.size == Size(*picture.shape[:2]) == Size(64, 48)
+    _, large = next(Decoder.open(turned).pictures())
+    assert np.abs(stills.resized(large, Size(64, 48)).astype(int) - picture).mean() < 8
+
+
 def test_any_frame_can_be_where_reading_starts(make_clip: Callable[..., Path]) -> None:
     decoder = Decoder.open(make_clip(frames=40))
     times, whole_film = decoder.times(), dict(decoder.pictures())

@@ -145,14 +145,12 @@ def _place(target: Target, network: Network, trace: _Trace) -> Target:
 
 def _check(target: Target, card: Card, small: Tensor, large: Tensor) -> None:
     if not _is_map(small, large):
-        raise TargetError(
-            f"{target.layer} of {card.name} gives no map to dream of. Its layers: {', '.join(card.taps)}"
-        )
+        problem = f"{target.layer} of {card.name} gives no map to dream of"
+        raise TargetError(f"{problem}. Its layers: {', '.join(card.taps)}")
     if beyond := [c for c in target.channels if c >= small.shape[1]]:
         count = small.shape[1]
-        raise TargetError(
-            f"{target.layer} has {count} channels, 0 to {count - 1}: there is no channel {beyond[0]}"
-        )
+        problem = f"{target.layer} has {count} channels, 0 to {count - 1}"
+        raise TargetError(f"{problem}: there is no channel {beyond[0]}")
 
 
 def _body(module: nn.Module, graph: fx.Graph, outputs: list[fx.Node]) -> fx.GraphModule:
@@ -162,9 +160,8 @@ def _body(module: nn.Module, graph: fx.Graph, outputs: list[fx.Node]) -> fx.Grap
         if not node.users and node.op not in ("placeholder", "output"):
             graph.erase_node(node)
     body = copy.deepcopy(fx.GraphModule(module, graph))
-    parts = {
-        node: body.get_submodule(str(node.target)) for node in body.graph.nodes if node.op == "call_module"
-    }
+    calls = [node for node in body.graph.nodes if node.op == "call_module"]
+    parts = {node: body.get_submodule(str(node.target)) for node in calls}
     _fold_batch_norms(body.graph, parts)
     _guard_outputs(body.graph, parts)
     body.delete_all_unused_submodules()
@@ -175,7 +172,7 @@ def _body(module: nn.Module, graph: fx.Graph, outputs: list[fx.Node]) -> fx.Grap
 def _fold_batch_norms(graph: fx.Graph, parts: Mapping[fx.Node, nn.Module]) -> None:
     calls = Counter(node.target for node in parts)
     for node, norm in parts.items():
-        (before,) = node.all_input_nodes
+        before = node.all_input_nodes[0]
         convolution = parts.get(before)
         # A convolution that is read elsewhere, by another layer or as a target, stays as it is.
         alone = calls[before.target] == 1 and len(before.users) == 1
@@ -203,7 +200,7 @@ def _layers(network: Network, trace: _Trace) -> list[Layer]:
     small, large = _values(ghost, trace.graph, _SMALL), _values(ghost, trace.graph, _LARGE)
     maps = {node for node in trace.graph.nodes if _is_map(small[node], large[node])}
     trunk, deep = _trunk(trace.graph), _depths(network.module, trace.graph, maps)
-    deepest = max((deep[node] for node in maps), default=0)
+    deepest = max((deep[node] for node in maps), default=0) or 1
     # Modules that end with the same node are one layer: it goes by the card's name, or else the shortest.
     known = set(network.card.paths.values())
     names: dict[fx.Node, list[str]] = {}

@@ -27,7 +27,9 @@ PATIENCE = 20.0
 CLASSES = 1000
 """Of ImageNet."""
 
+# Built bare: the heads are for training, and what transform_input does is in their cards' mean and std.
 _INCEPTIONS = ("googlenet", "inception_v3")
+_BARE = {"aux_logits": False, "transform_input": False, "init_weights": False}
 # Heads that only training uses; torchvision's files have them, other people's may not.
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 # torchvision's files of the DenseNets are older than its rule against dots in names.
@@ -54,9 +56,8 @@ def load(name: str, weights: Path | None = None, *, progress: bool = True) -> Ne
     if (classes := _classes(module, state)) != CLASSES:
         module = _skeleton(name, classes)
     if misfits := _misfits(module, state):
-        raise ModelError(
-            f"{file.name} does not fit {name}: {misfits[0]}, {len(misfits)} in all.{_owner(state)}"
-        )
+        what = f"{misfits[0]} ({len(misfits)} misfits)"
+        raise ModelError(f"{file.name} does not fit {name}: {what}.{_owner(state)}")
     _fill(module, state)
     licence = facts.licence if weights is None else f"{file.name}: under the terms it came with"
     return Network(facts, module, digest, licence)
@@ -69,10 +70,7 @@ def build(name: str, classes: int = CLASSES) -> nn.Module:
     known = models.list_models(module=models)
     if name not in known:
         raise UsageError(f"there is no network {name!r}.{did_you_mean(name, (*CARDS, *known))}")
-    # transform_input off: the cards' mean and std say what these two were trained on.
-    bare = (
-        {"aux_logits": False, "init_weights": False, "transform_input": False} if name in _INCEPTIONS else {}
-    )
+    bare = _BARE if name in _INCEPTIONS else {}
     module: nn.Module = models.get_model(name, weights=None, num_classes=classes, **bare)
     return module.eval().requires_grad_(False)
 
@@ -124,16 +122,15 @@ def _classes(module: nn.Module, state: Mapping[str, Tensor]) -> int:
 
 def _misfits(module: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     """What keeps `state` from being the weights of `module`, in words."""
-    wanted = {
-        name: part for name, part in module.state_dict().items() if not name.endswith("num_batches_tracked")
-    }
+    known = module.state_dict()
+    wanted = {name: part for name, part in known.items() if not name.endswith("num_batches_tracked")}
     missing = [f"it has no {name}" for name in wanted if name not in state]
     other = [
         f"{name} is {_shape(state[name])} instead of {_shape(part)}"
         for name, part in wanted.items()
         if name in state and state[name].shape != part.shape
     ]
-    surplus = [f"it has {name}" for name in state if name not in module.state_dict()]
+    surplus = [f"it has {name}" for name in state if name not in known]
     return missing + other + surplus
 
 
@@ -155,13 +152,9 @@ def _probed(facts: Card, module: nn.Module) -> Card:
     try:
         trunk = [layer.path for layer in layers(Network(facts, module, "", "")) if layer.trunk]
     except (RuntimeError, AssertionError, TraceError) as problem:
-        raise ModelError(
-            f"{facts.name} does not take pictures of every size, so it cannot dream"
-        ) from problem
+        raise ModelError(f"{facts.name} cannot dream: it takes pictures of one size only") from problem
     if not trunk:
-        raise ModelError(
-            f"{facts.name} has no layer whose output grows with the picture: nothing to dream of"
-        )
+        raise ModelError(f"{facts.name} cannot dream: none of its layers grows with the picture")
     return replace(facts, taps=tuple(trunk))
 
 
@@ -197,8 +190,9 @@ def _downloaded(facts: Card, progress: bool) -> tuple[Path, str]:
         with _patience():  # it writes beside the file, checks, then renames
             torch.hub.download_url_to_file(url, str(file), expected, progress)
     except (OSError, RuntimeError, HTTPException) as problem:
+        reason = getattr(problem, "reason", problem)
         raise ModelError(
-            f"cannot download {facts.name}'s weights ({facts.megabytes:.0f} MB): {problem}"
+            f"cannot download {facts.name}'s weights ({facts.megabytes:.0f} MB): {reason}"
             f"\nGet {url} elsewhere and pass it: --weights {file.name}"
         ) from problem
     return file, expected
