@@ -64,11 +64,10 @@ def dream(
     Nothing is read before the first frame is asked for; closing the iterator ends its threads.
     Raises the errors of pipeline.errors.
     """
-    from pipeline import looks
     from pipeline.render import Dreamer
     from pipeline.sources import open_source
 
-    dreamer = Dreamer(settings or looks.of(**knobs), objective=objective)
+    dreamer = Dreamer(_either(settings, knobs), objective=objective)
     run = dreamer.settings.run
     with closing(dreamer.walk(open_source(str(source), dreamer.settings.input, strict=run.strict))) as frames:
         yield from frames
@@ -78,10 +77,17 @@ def dream_still(
     picture: Picture, settings: Settings | None = None, *, objective: Callback | None = None, **knobs: object
 ) -> Picture:
     """A picture, uint8 RGB [H, W, 3], dreamed. Arguments and errors as of `dream`."""
-    from pipeline import looks
     from pipeline.render import Dreamer
 
-    return Dreamer(settings or looks.of(**knobs), objective=objective).step(picture)
+    return Dreamer(_either(settings, knobs), objective=objective).step(picture)
+
+
+def _either(settings: Settings | None, knobs: dict[str, object]) -> Settings:
+    from pipeline import looks
+
+    if settings and knobs:
+        raise UsageError(f"Give settings or single knobs, not both: {', '.join(knobs)}.")
+    return settings or looks.of(**knobs)
 
 
 def __getattr__(name: str) -> Any:

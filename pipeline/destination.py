@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pipeline import recipes
 from pipeline.errors import OutputError, UsageError
 from pipeline.sources import PictureSource, Source
 from pipeline.stages import encode, stills
@@ -34,18 +35,10 @@ class Destination:
             )
         path = Path(out)
         if out.endswith(("/", os.sep)) or path.is_dir():
-            if not isinstance(source, PictureSource):
-                raise UsageError(
-                    f"-o {out}: is a folder. Give a file, or a pattern such as {path / 'frame.%04d.png'}."
-                )
-            path.mkdir(exist_ok=True)
-            return Destination("frames", path / stills.pattern_of(source.paths))
-        if not path.parent.is_dir():
-            raise OutputError(
-                f"{out}: the folder {path.parent} does not exist. Make it first, or give another."
-            )
+            return Destination._in_folder(path, name, source)
+        check_folder(path.parent, out)
         suffix = path.suffix.lower()
-        if stills.is_pattern(out):
+        if suffix in stills.SUFFIXES and stills.is_pattern(out):
             stills.numbered(out, 0)
             return Destination("frames", path)
         if suffix in encode.FILMS:
@@ -61,6 +54,17 @@ class Destination:
             f"-o {out}: cannot write {suffix or 'that'}. Expected {', '.join(encode.FILMS)} or a picture."
         )
 
+    @staticmethod
+    def _in_folder(folder: Path, name: str, source: Source) -> Destination:
+        if not isinstance(source, PictureSource):
+            raise UsageError(
+                f"-o {folder}: is a folder. Give a file, or a pattern such as {folder}/frame.%04d.png."
+            )
+        check_folder(folder if folder.is_dir() else folder.parent, str(folder))
+        if source.clip.frames == 1 and Path(name).is_file():
+            return Destination("still", folder / f"{stem(name)}_dream.png")
+        return Destination("frames", folder / source.pattern)
+
     def files(self, source: Source) -> Iterator[Path]:
         """Every file this will write."""
         if self.kind == "frames" and isinstance(source, PictureSource):
@@ -69,33 +73,46 @@ class Destination:
             yield from (stills.numbered(str(self.path), index) for index in range(source.clip.frames or 0))
         else:
             yield self.path
+        if self.recipe_file:
+            yield self.recipe_file
 
     @property
-    def recipe_file(self) -> Path:
-        """Beside frames, which cannot hold one each: the file that --like reads."""
-        return self.path.with_name(f"{stem(str(self.path))}.toml")
+    def recipe_file(self) -> Path | None:
+        """The file beside pictures that cannot hold their recipe themselves."""
+        if self.kind == "film" or self.path.suffix.lower() == ".png":
+            return None
+        return recipes.recipe_file(self.path, numbered=self.kind == "frames")
 
     def work_folder(self, parent: str | None) -> Path:
         """Where unfinished work on this is kept: in `parent`, or beside it."""
         name = f"{self.path.name.replace('%', '')}.dreamwork"
         return (Path(parent) if parent else self.path.parent) / name
 
-    def refuse_overwriting(self, source: Source, parent: str | None) -> None:
-        """OutputError when a file would be overwritten that is not from unfinished work of our own."""
-        if self.kind == "frames" and self.work_folder(parent).exists():
-            return
+    def check(self, source: Source, *, overwrite: bool, going_on: bool) -> None:
+        """OutputError when a file would be overwritten that may not be: never the source itself.
+
+        going_on: frames that are there already are from unfinished work of our own.
+        """
+        read = {path.resolve() for path in source.files()}
         for path in self.files(source):
-            if path.exists():
+            if path.resolve() in read:
+                raise OutputError(f"{path}: is what is to be dreamed. Give another name with -o.")
+            if path.exists() and not overwrite and not (going_on and self.kind == "frames"):
                 raise OutputError(
                     f"{path}: is there already. Give -y to overwrite it, or another name with -o."
                 )
 
 
+def check_folder(folder: Path, out: str) -> None:
+    """OutputError when files cannot be made in `folder`."""
+    if not folder.is_dir():
+        raise OutputError(f"{out}: the folder {folder} does not exist. Make it first, or give another.")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{out}: the folder {folder} cannot be written to. Give another with -o.")
+
+
 def stem(name: str) -> str:
     """A name to build others from: clip of clips/clip.mp4, frame of frame.%04d.png."""
-    bare = (
-        Path(name.rstrip("/") or "dream").stem
-        if not stills.is_pattern(name)
-        else Path(name).stem.split("%")[0]
-    )
-    return bare.strip("._*?#[]- ") or "dream"
+    path = Path(name.rstrip("/"))
+    pattern = not path.is_file() and stills.is_pattern(name)
+    return (path.stem.split("%")[0].strip("._*?#[]- ") if pattern else path.stem.rstrip(". ")) or "dream"

@@ -61,6 +61,11 @@ class ModelError(DeviceError):
     pass
 
 
+def printable(text: str) -> str:
+    """`text` without what a terminal would obey: names and configs come from strangers."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """' Did you mean a or b?' for the names closest to `word`, or '' when none is close."""
     close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)

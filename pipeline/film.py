@@ -18,7 +18,7 @@ from pipeline.files import whole
 from pipeline.render import Dreamer, Dreamt, Reel, render
 from pipeline.sources import Source
 from pipeline.stages import encode, join, stills
-from pipeline.workdir import Plan, Workdir
+from pipeline.workdir import Plan, Workdir, planned_threads
 
 Watch = Callable[[Dreamt], None]
 
@@ -41,18 +41,25 @@ def make(
     """
     run, output = dreamer.settings.run, dreamer.settings.output
     dreamer.rehearse(source.clip)
+    folder = destination.work_folder(run.workdir)
+    if not dreamer.settings.speed.threads:  # how many is chosen once, for the whole film
+        dreamer.use_threads(planned_threads(folder))
     encoding = _encoding(source, dreamer)
-    plan, about = _plan(source, dreamer, encoding), recipe(dreamer)
-    work = Workdir.open(destination.work_folder(run.workdir), plan, fresh=run.fresh, keep=run.keep)
+    about = recipe(dreamer)
+    destination.path.parent.mkdir(exist_ok=True)
+    work = Workdir.open(folder, _plan(source, dreamer, encoding), fresh=run.fresh, keep=run.keep)
 
     def reel(first: int) -> Reel:
         if destination.kind == "film":
             return encode.film(work.film(first), source.clip, encoding)
-        return stills.roll(destination.path, about if destination.kind == "still" else "")
+        return stills.roll(destination.path, about)
 
     already = work.last.end if work.last else 0
     begin(already)
-    render(source, dreamer, work, reel, watch)
+    try:
+        render(source, dreamer, work, reel, watch)
+    finally:
+        work.remove_if_nothing_is_done()
     if work.last is None:
         raise InputError(f"{source.clip.name}: gave no frames.")
     notes = _finish(source, work, destination, about, keep_sound=output.audio == "keep")
@@ -67,18 +74,17 @@ def make(
 
 def _encoding(source: Source, dreamer: Dreamer) -> encode.Encoding:
     output = dreamer.settings.output
-    pixels = encode.pixel_format(output.pixel_format, source.clip.size)
+    pixels = encode.pixel_format(output.pixel_format, source.clip.size, output.codec)
     return encode.Encoding(output.codec, output.crf, output.encoder_preset, pixels, dreamer.threads)
 
 
 def _finish(
     source: Source, work: Workdir, destination: Destination, about: str, *, keep_sound: bool
 ) -> list[str]:
-    if destination.kind == "frames":
-        with whole(destination.recipe_file) as part:
-            part.write_text(about, encoding="utf-8")
-        return []
-    if destination.kind == "still":
+    if destination.kind != "film":
+        if destination.recipe_file:
+            with whole(destination.recipe_file) as part:
+                part.write_text(about, encoding="utf-8")
         return []
     pieces = [(segment, work.film(segment.first)) for segment in work.segments]
     beside = source.beside(work.folder) if keep_sound else None
@@ -104,7 +110,6 @@ def _plan(source: Source, dreamer: Dreamer, encoding: encode.Encoding) -> Plan:
         "weights": dreamer.network.sha256,
         "encoding": encoding.__dict__,
         "device": str(dreamer.device),
-        "threads": dreamer.threads,
         "versions": {
             name: version(name) for name in ("dream-video", "torch", "av", "opencv-python-headless")
         },

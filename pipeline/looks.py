@@ -1,20 +1,18 @@
-"""Looks: where settings come from. Presets from the box, the network's own defaults, a film made before."""
+"""Looks: where settings come from. Presets from the box, the network's own defaults, Python keywords."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import av
-
-from pipeline import media, overrides
-from pipeline.errors import InputError, UsageError, did_you_mean
+from pipeline import overrides
+from pipeline.errors import UsageError, did_you_mean
 from pipeline.net.cards import card
 from pipeline.overrides import Layer
 from pipeline.settings import Settings
 
-# In a wheel the presets lie inside the package, in a checkout beside it.
 OWN = ("layers", "objective", "smooth", "dream_size", "octaves", "octave_scale", "jitter")
+# In a wheel the presets lie inside the package, in a checkout beside it.
 FOLDERS = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")
 
 
@@ -34,31 +32,6 @@ def preset(name: str) -> Layer:
 def headline(path: Path) -> str:
     """What a preset says of itself: the comment on its first line."""
     return path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
-
-
-def like(path: Path) -> Layer:
-    """The recipe inside a film or still this program made, or in the .toml beside it. InputError without one."""
-    beside = path.with_suffix(".toml")
-    recipe = _recipe_in(path)
-    if recipe is None and beside.is_file():
-        recipe = beside.read_text(encoding="utf-8")
-    if recipe is None:
-        raise InputError(f"{path}: holds no recipe. --like reads films and stills that this program made.")
-    tables = overrides.parse_tables(recipe, path.name)
-    return Layer(f"like {path.name}", {group: table for group, table in tables.items() if group != "made"})
-
-
-def _recipe_in(path: Path) -> str | None:
-    if path.suffix.lower() == ".png":
-        from pipeline.stages import stills  # noqa: PLC0415  a film's recipe needs no picture library
-
-        return stills.recipe(path)
-    try:
-        with media.open_clip(path) as film:
-            kept = {name.lower(): text for name, text in film.metadata.items()}
-            return kept.get("dream_video")
-    except av.error.FFmpegError:
-        return None
 
 
 def own_defaults(model: str) -> Layer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from pydantic import ValidationError
 
 from pipeline.errors import UsageError, did_you_mean
 from pipeline.settings import Settings, knobs
+
+CONTROL = re.compile("[\x7f-\x9f]")  # JSON lets these through, TOML and terminals do not
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ def parse_tables(text: str, name: str, *, yaml_too: bool = False) -> dict[str, d
         raise UsageError(
             f"{name}: expected tables of settings such as [dream], found {type(values).__name__}."
         )
+    values.pop("made", None)  # a recipe says there what made it
     return values
 
 
@@ -98,6 +102,6 @@ def to_toml(tables: Mapping[str, Mapping[str, Any]], notes: Mapping[str, str] | 
         lines += ["", f"[{group}]"]
         for name, value in table.items():
             note = (notes or {}).get(f"{group}.{name}", "")
-            text = json.dumps(value, ensure_ascii=False)
+            text = CONTROL.sub(lambda c: f"\\u{ord(c[0]):04x}", json.dumps(value, ensure_ascii=False))
             lines.append(f"{name} = {text}".ljust(44) + f"  # {note}" if note else f"{name} = {text}")
     return "\n".join(lines).lstrip("\n") + "\n"

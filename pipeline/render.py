@@ -19,6 +19,7 @@ from torch import Tensor
 
 from pipeline import device, looks
 from pipeline.clip import Clip, Frame, Picture, Segment, Size, Tick, fit
+from pipeline.errors import InputError, UsageError
 from pipeline.lanes import View, motion, read_ahead, ticks
 from pipeline.net import tap, targets, zoo
 from pipeline.ops import pyramid
@@ -84,11 +85,13 @@ class Dreamer:
         network: tap.Network | None = None,
         **knobs: object,
     ) -> None:
+        if settings and knobs:
+            raise UsageError(f"Give settings or single knobs, not both: {', '.join(knobs)}.")
         self.settings = settings = settings or looks.of(**_of(network), **knobs)
-        self.threads = device.use_threads(settings.speed.threads)
+        self.use_threads(settings.speed.threads)
         self.device = device.pick(settings.speed.device)
         knob = settings.dream
-        self.network = network or zoo.load(knob.model, Path(knob.weights) if knob.weights else None)
+        self.network = network or _load(settings)
         cut = tap.cut(self.network, targets.parse_targets(knob.layers or self.network.card.layers)).to(
             self.device
         )
@@ -99,6 +102,10 @@ class Dreamer:
         self._live: tuple[View, Carried] | None = None
         self._steps = -1
 
+    def use_threads(self, threads: int) -> None:
+        """Dream with so many CPU threads; 0: one for each core. The last bits of a dream depend on it."""
+        self.threads = device.use_threads(threads)
+
     def size(self, frame: Size) -> Size:
         """The size that frames of this size are dreamed at."""
         return fit(frame, self.settings.dream.dream_size)
@@ -107,7 +114,10 @@ class Dreamer:
         self, source: Source, last: Segment | None = None, carried: Carried | None = None
     ) -> Generator[Dreamt, None, None]:
         """The film goes by. From its start, or after segment `last` with what that has `carried` over."""
-        with closing(read_ahead(ticks(source, last, self.size, self.settings.time))) as ahead:
+        time = self.settings.time
+        if self.settings.dream.iterations.constant == 0:  # nothing to hold still
+            time = time.model_copy(update={"flow": "none"})
+        with closing(read_ahead(ticks(source, last, self.size, time))) as ahead:
             for tick in ahead:
                 dreamt = self.dream(tick, carried, source.clip)
                 carried = dreamt.carried
@@ -138,7 +148,11 @@ class Dreamer:
         return Dreamt(frame, picture, carried, steps[0], float(tick.flow.trust.mean()), tick.flow.cut)
 
     def step(self, picture: Picture) -> Picture:
-        """Live pictures: dream on the next one, uint8 RGB [H, W, 3], steady with those given before."""
+        """Live pictures: dream on the next one, uint8 RGB [H, W, 3], steady with those given before. InputError."""
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+            raise InputError(
+                f"Expected a picture uint8 [H, W, 3], got {picture.dtype} {list(picture.shape)}."
+            )
         before, carried = self._live or (None, None)
         now = View.of(picture, self.size(Size(*picture.shape[:2])))
         if before is not None and before.luma.shape != now.luma.shape:
@@ -169,6 +183,12 @@ class Dreamer:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device).float()[None]
 
 
+def _load(settings: Settings) -> tap.Network:
+    weights = Path(settings.dream.weights) if settings.dream.weights else None
+    silent = settings.run.quiet or settings.run.progress in ("json", "none")
+    return zoo.load(settings.dream.model, weights, progress=not silent)
+
+
 def _of(network: tap.Network | None) -> dict[str, object]:
     return {} if network is None else {"model": network.card.name}
 
@@ -185,12 +205,13 @@ def render(
     reel: given a segment's first frame, where its pictures are written. watch: called after every frame.
     """
     dreams = dreamer.walk(source, work.last, work.carried(dreamer.device))
-    for first, segment in groupby(dreams, key=_segments()):
-        with reel(first.index) as write:
-            for dreamt in segment:
-                write(dreamt.picture, dreamt.frame)
-                watch(dreamt)
-        work.finish(Segment(first.index, dreamt.frame.index + 1, first.pts, dreamt.pts), dreamt.carried)
+    with closing(dreams):
+        for first, segment in groupby(dreams, key=_segments()):
+            with reel(first.index) as write:
+                for dreamt in segment:
+                    write(dreamt.picture, dreamt.frame)
+                    watch(dreamt)
+            work.finish(Segment(first.index, dreamt.frame.index + 1, first.pts, dreamt.pts), dreamt.carried)
 
 
 def _segments() -> Callable[[Dreamt], Frame]:

@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     PlainValidator,
+    StringConstraints,
     ValidationInfo,
     field_validator,
 )
@@ -62,7 +63,9 @@ def knob(
 
 
 class Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, coerce_numbers_to_str=True
+    )
 
     @field_validator("*", mode="after")
     @classmethod
@@ -142,7 +145,9 @@ class Output(Group):
     )
     codec: Literal["h264", "h265"] = knob("h264", "video codec")
     crf: int = knob(16, "quality, lower is better and larger", low=0, high=51)
-    encoder_preset: str = knob("medium", "the encoder's own speed word, ultrafast to veryslow")
+    encoder_preset: Literal[
+        "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
+    ] = knob("medium", "the encoder's own word for speed against size")
     pixel_format: str = knob(
         "auto", "yuv420p, yuv444p, yuv420p10le ...; auto: yuv420p, or yuv444p for odd sizes"
     )
@@ -154,7 +159,9 @@ class Output(Group):
 
 
 class Speed(Group):
-    device: str = knob("auto", "cuda, cuda:1, mps or cpu; auto takes the first there is")
+    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = knob(
+        "auto", "cuda, cuda:1, mps or cpu; auto takes the first there is"
+    )
     threads: int = knob(0, "CPU threads; 0: as many as cores", low=0, high=1024)
 
 
@@ -190,20 +197,19 @@ class Settings(Group):
 
     def recipe(self) -> dict[str, dict[str, Any]]:
         """What makes the look, as overrides: everything but files, the range dreamed, machine and run."""
-        tables = self.model_dump(mode="json", include={"input", "dream", "time", "output"})
+        tables = self.model_dump(mode="json", include={"dream", "time", "output"})
         for group, names in NOT_IN_A_RECIPE.items():
             for name in names:
                 del tables[group][name]
         return {
             group: {name: value for name, value in table.items() if value is not None}
             for group, table in tables.items()
+            if table
         }
 
 
 NOT_IN_A_RECIPE = {
-    "input": ("start", "end", "frames"),
     "dream": ("weights",),
-    "time": (),
     "output": ("out", "preview", "yes", "audio"),
 }
 

@@ -53,12 +53,17 @@ class Workdir:
                 part.write_text(json.dumps(plan, indent=1), encoding="utf-8")
             return Workdir(folder, keep)
         before = _read(written)
+        done = sorted(folder.glob("[0-9]*.json"))
+        if not done:  # nothing hangs on the old plan yet
+            with whole(written) as part:
+                part.write_text(json.dumps(plan, indent=1), encoding="utf-8")
+            return Workdir(folder, keep)
         if different := _differences(before, json.loads(json.dumps(plan))):
             raise UsageError(
                 f"{folder}: was started with other settings: {', '.join(different)}.\n"
                 "Give the same again to go on, or --fresh to start over."
             )
-        segments = [Segment(**_read(record)) for record in sorted(folder.glob("[0-9]*.json"))]
+        segments = [Segment(**_read(record)) for record in done]
         return Workdir(folder, keep, segments)
 
     @property
@@ -94,9 +99,19 @@ class Workdir:
             ) from None
         return Carried(state["dream"].to(device), state["gain"].to(device))
 
+    def remove_if_nothing_is_done(self) -> None:
+        if not self.segments:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
     def remove(self) -> None:
         if not self.keep:
             shutil.rmtree(self.folder)
+
+
+def planned_threads(folder: Path) -> int:
+    """The threads of the plan in `folder`; 0 when there is none to go by."""
+    plan = folder / "plan.json"
+    return int(_read(plan)["encoding"]["threads"]) if plan.is_file() else 0
 
 
 def _read(path: Path) -> dict[str, Any]:

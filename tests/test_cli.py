@@ -46,7 +46,7 @@ def test_a_clip_in_a_clip_out(
     monkeypatch.chdir(tmp_path)
     assert main([str(clip), *flags]) == 0
     out = tmp_path / "clip_dream.mp4"
-    assert Decoder.open(out).times() == Decoder.open(clip).times()
+    assert Decoder.open(out).times == Decoder.open(clip).times
     assert packets(out, "audio") == packets(clip, "audio")
     assert names(tmp_path) == {"clip.mp4", "clip_dream.mp4"}
 
@@ -68,12 +68,10 @@ def test_pictures_in_pictures_out_with_their_numbers(flags: list[str], tmp_path:
         stills.write(tmp_path / f"in.{number:04d}.png", texture(48, 64))
     pattern = str(tmp_path / "in.%04d.png")
     assert main([pattern, *flags, "--frames", "9-10", "-o", str(tmp_path / "out_%05d.png")]) == 0
-    assert {"out_00009.png", "out_00010.png", "out.toml"} == {
-        n for n in names(tmp_path) if n.startswith("out")
-    }
+    assert {"out_00009.png", "out_00010.png"} == {n for n in names(tmp_path) if n.startswith("out")}
     assert main([pattern, *flags, "-o", str(tmp_path / "film.mp4"), "--fps", "12"]) == 0
     film = Decoder.open(tmp_path / "film.mp4")
-    assert len(film.times()) == 4
+    assert len(film.times) == 4
     assert film.clip.rate == 12
     assert main([str(tmp_path / "in.*.png"), *flags, "-o", f"{tmp_path}/again/"]) == 0
     assert {f"in.{n:04d}.png" for n in (8, 9, 10, 11)} <= names(tmp_path / "again")
@@ -145,10 +143,6 @@ def test_progress_as_json_is_one_object_a_line(
     assert all(event["of"] == 5 for event in frames)
 
 
-class Wrong:
-    """What a table row needs: the words, the exit code, and what the line must name."""
-
-
 def bad_inputs(tmp: Path) -> dict[str, tuple[list[str], int, str]]:
     (tmp / "text.mp4").write_text("not a film")
     (tmp / "empty").mkdir()
@@ -191,6 +185,13 @@ def bad_inputs(tmp: Path) -> dict[str, tuple[list[str], int, str]]:
         "output folder gone": ([clip, "-o", str(tmp / "no" / "out.mp4")], 4, "does not exist"),
         "one picture for a film": ([clip, "-o", str(tmp / "out.png")], 2, "%04d"),
         "a folder for a film": ([clip, "-o", str(tmp / "empty")], 2, "is a folder"),
+        "a folder not there": ([ok, "-o", str(tmp / "no" / "such") + "/"], 4, "does not exist"),
+        "odd encoder word": ([clip, "--encoder-preset", "foo"], 2, "--encoder-preset foo"),
+        "odd pixels": ([clip, "--pixel-format", "pal8"], 2, "pal8"),
+        "bad dream size": ([clip, "--dream-size", "large"], 2, "is no size"),
+        "bad rate": ([ok, "--fps", "1e-400"], 2, "--fps"),
+        "demo with numbers": (["--demo", "--frames", "1-2"], 2, "--start"),
+        "the source itself": ([clip, "-o", clip, "-y"], 4, "is what is to be dreamed"),
         "no such device": ([ok, "--device", "cuda:7"], 5, "not on this machine"),
         "no recipe": ([clip, "--like", str(tmp / "ok.png")], 3, "holds no recipe"),
         "missing config": ([clip, "-c", str(tmp / "gone.toml")], 2, "gone.toml"),
@@ -203,7 +204,8 @@ NAMES = [
     "input and demo", "unknown layer", "unknown network", "weights of another network", "weights that are none",
     "bad target", "bad number", "out of range", "bad schedule", "bad set", "bad preset", "bad size", "bad start",
     "nothing left", "output ending", "output folder gone", "one picture for a film", "a folder for a film",
-    "no such device", "no recipe", "missing config", "protocol",
+    "a folder not there", "odd encoder word", "odd pixels", "bad dream size", "bad rate", "demo with numbers",
+    "the source itself", "no such device", "no recipe", "missing config", "protocol",
 ]  # fmt: skip
 
 
@@ -230,12 +232,85 @@ def test_bad_input_is_a_line_or_two_and_leaves_nothing(
     assert names(tmp_path) == before
 
 
-def test_an_output_that_cannot_be_written_is_said(
+def test_a_work_folder_that_cannot_be_made_is_said(
     make_clip: Callable[..., Path], flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
-    assert main([str(make_clip(frames=2)), *flags, "-o", str(tmp_path / "file" / "out.mp4")]) == 4
-    assert "does not exist" in capsys.readouterr().err
+    words = ["-o", str(tmp_path / "out.mp4"), "--workdir", str(tmp_path / "file")]
+    assert main([str(make_clip(frames=2)), *flags, *words]) == 4
+    err = capsys.readouterr().err
+    assert "file" in err
+    assert "should not have happened" not in err
+
+
+def test_names_with_brackets_are_files_before_they_are_patterns(
+    make_clip: Callable[..., Path], flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_clip("Title #1 [abc].mp4", frames=2)
+    monkeypatch.chdir(tmp_path)
+    assert main(["Title #1 [abc].mp4", *flags]) == 0
+    assert (tmp_path / "Title #1 [abc]_dream.mp4").is_file()
+
+
+def test_camera_photographs_of_other_sizes_are_stills(flags: list[str], tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    stills.write(tmp_path / "in" / "DSC_0001.png", texture(48, 64))
+    stills.write(tmp_path / "in" / "DSC_0002.png", texture(64, 48))
+    assert main([str(tmp_path / "in"), *flags, "-o", f"{tmp_path}/out/"]) == 0
+    assert names(tmp_path / "out") == {"DSC_0001_dream.png", "DSC_0002_dream.png"}
+
+
+def test_one_frame_of_many_keeps_the_name_it_has_among_them(flags: list[str], tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        stills.write(tmp_path / "in" / f"shot.{number:04d}.png", texture(48, 64))
+    assert main([str(tmp_path / "in"), *flags, "--frames", "2-2", "-o", f"{tmp_path}/out/"]) == 0
+    assert names(tmp_path / "out") == {"shot.0002.png"}
+    assert main([str(tmp_path / "in" / "shot.0003.png"), *flags, "-o", f"{tmp_path}/out/"]) == 0
+    assert names(tmp_path / "out") == {"shot.0002.png", "shot.0003_dream.png"}
+
+
+def test_a_strangers_recipe_gives_no_path_and_no_permission(
+    make_clip: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = '[output]\nout = "victim.mp4"\nyes = true\n[speed]\nthreads = 9\n[dream]\noctaves = 5\nweights = "x"\n'
+    (tmp_path / "bad.recipe.toml").write_text(recipe)
+    assert main(["clip.mp4", "--like", str(tmp_path / "bad.recipe.toml"), "--explain"]) == 0
+    settings = tomllib.loads(capsys.readouterr().out)
+    assert settings["dream"]["octaves"] == 5
+    assert "out" not in settings["output"]
+    assert "weights" not in settings["dream"]
+    assert settings["output"]["yes"] is False
+    assert settings["speed"]["threads"] == 0
+
+
+def test_a_recipe_beside_pictures_is_found_and_a_films_own_replaces_the_sources(
+    make_clip: Callable[..., Path], flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, first, second = make_clip(frames=2), tmp_path / "first.mp4", tmp_path / "second.mp4"
+    assert main([str(clip), *flags, "-q", "--step", "2", "-o", str(first)]) == 0
+    assert main([str(first), *flags, "-q", "--step", "3", "-o", str(second)]) == 0
+    assert main([str(clip), *flags, "-q", "--step", "4", "-o", str(tmp_path / "f.%04d.jpg")]) == 0
+    for name, step in (("first.mp4", 2), ("second.mp4", 3), ("f.0001.jpg", 4), ("f.recipe.toml", 4)):
+        capsys.readouterr()
+        assert main(["clip.mp4", "--like", str(tmp_path / name), "--explain"]) == 0
+        assert tomllib.loads(capsys.readouterr().out)["dream"]["step"] == step
+    assert main(["clip.mp4", "-c", str(tmp_path / "f.recipe.toml"), "--explain"]) == 0
+
+
+def test_what_a_terminal_would_obey_is_not_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["\x1b]0;owned\x07.mp4"]) == 3
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_a_failed_start_does_not_pin_its_settings(flags: list[str], tmp_path: Path) -> None:
+    stills.write(tmp_path / "in" / "a_1.png", texture(48, 64))
+    stills.write(tmp_path / "in" / "a_2.png", texture(64, 48))
+    out = ["-o", str(tmp_path / "out.mp4")]
+    assert main([str(tmp_path / "in"), *flags, *out]) == 3
+    assert names(tmp_path) == {"in"}
+    assert main([str(tmp_path / "in"), *flags, *out, "--size", "64x48"]) == 0
 
 
 def test_a_killed_render_goes_on_and_ends_with_the_same_packets(
@@ -303,7 +378,7 @@ def test_an_interrupted_render_says_so_and_keeps_what_is_done(
     monkeypatch.setattr(pipeline.cli.progress.Progress, "__call__", interrupt)
     assert main([str(make_clip()), *flags, "-o", str(tmp_path / "out.mp4")]) == 130
     assert "the same command goes on" in capsys.readouterr().err
-    assert names(tmp_path) == {"clip.mp4", "out.mp4.dreamwork"}
+    assert names(tmp_path) == {"clip.mp4"}  # no segment was done yet
 
 
 class TestSettings:
@@ -396,5 +471,5 @@ def test_the_walk_on_a_real_clip_with_a_real_network(
     short = ["--octaves", "2", "--iterations", "4", "--size", "160x120"]
     assert main([str(clip), *squeezenet, *short, "-o", str(tmp_path / "out.mp4")]) == 0
     assert packets(tmp_path / "out.mp4", "audio") == packets(clip, "audio")
-    assert Decoder.open(tmp_path / "out.mp4").times() == Decoder.open(clip).times()
+    assert Decoder.open(tmp_path / "out.mp4").times == Decoder.open(clip).times
     assert open_source(str(clip), __import__("pipeline.settings").settings.Input()).clip.frames == 36

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "pipeline"
 FLOORS = {
     6: {"__init__", "cli"},
     5: {"render", "film", "dive", "farm"},
-    4: {"sources", "lanes", "workdir", "looks", "destination"},
+    4: {"sources", "lanes", "workdir", "looks", "recipes", "destination"},
     3: {"stages", "metrics"},
     2: {"net", "ops", "device", "scene", "media", "files"},
     1: {"clip", "settings", "overrides", "schedule", "expression", "errors"},

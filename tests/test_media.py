@@ -74,7 +74,7 @@ def test_every_pts_comes_through_segments_and_join(tmp_path: Path, rate: Fractio
     ]
     write_film(tmp_path / "film.mp4", frames, clip, per_segment=11)
     read = Decoder.open(tmp_path / "film.mp4")
-    assert [pts * read.clip.time_base for pts in read.times()] == [f.pts * clip.time_base for f in frames]
+    assert [pts * read.clip.time_base for pts in read.times] == [f.pts * clip.time_base for f in frames]
     counted = ffmpeg("-i", tmp_path / "film.mp4", "-fps_mode", "passthrough", "-f", "framehash", "-")
     assert len([line for line in counted.splitlines() if not line.startswith(b"#")]) == 30
 
@@ -84,7 +84,7 @@ def test_uneven_times_stay_uneven(tmp_path: Path) -> None:
     clip = Clip("made", Size(48, 64), Fraction(1, 1000), Fraction(12), len(ticks))
     frames = [Frame(i, pts, Fraction(pts, 1000), texture(48, 64, i)) for i, pts in enumerate(ticks)]
     write_film(tmp_path / "film.mp4", frames, clip, per_segment=3)
-    assert Decoder.open(tmp_path / "film.mp4").times() == ticks
+    assert Decoder.open(tmp_path / "film.mp4").times == ticks
 
 
 def test_pictures_come_back_in_their_order(tmp_path: Path) -> None:
@@ -169,11 +169,48 @@ def test_a_rotated_clip_is_resized_upright(tmp_path: Path, make_clip: Callable[.
 
 def test_any_frame_can_be_where_reading_starts(make_clip: Callable[..., Path]) -> None:
     decoder = Decoder.open(make_clip(frames=40))
-    times, whole_film = decoder.times(), dict(decoder.pictures())
+    times, whole_film = decoder.times, dict(decoder.pictures())
     for index in (0, 1, 17, 39):
         part = dict(decoder.pictures(times[index]))
         assert list(part) == times[index:]
         assert np.array_equal(part[times[-1]], whole_film[times[-1]])
+
+
+@pytest.mark.parametrize("ending", ["open.mp4", "plain.ts", "plain.mkv", "plain.avi", "plain.mpg"])
+def test_reading_starts_right_whatever_a_seek_does(
+    tmp_path: Path, make_clip: Callable[..., Path], ending: str
+) -> None:
+    """Open groups of pictures, and containers whose seeks land late or in the middle of nothing."""
+    codec = (
+        ["mpeg2video"]
+        if ending.endswith("mpg")
+        else ["libx264", "-x264-params", "open-gop=1:bframes=3:keyint=12"]
+    )
+    path = tmp_path / ending
+    ffmpeg("-i", make_clip(frames=60), "-c:v", *codec, "-g", "12", path)
+    decoder = Decoder.open(path)
+    whole_film = list(decoder.pictures())
+    assert [pts for pts, _ in whole_film] == decoder.times
+    assert len(decoder.times) == 60
+    for index in (0, 10, 11, 12, 13, 25, 47, 59):
+        part = list(decoder.pictures(decoder.times[index]))
+        assert [pts for pts, _ in part] == decoder.times[index:]
+        assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(part, whole_film[index:], strict=True))
+
+
+def test_chapters_and_languages_come_along(tmp_path: Path, make_clip: Callable[..., Path]) -> None:
+    notes, source = tmp_path / "notes.txt", tmp_path / "noted.mp4"
+    notes.write_text(";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=300\ntitle=One\n")
+    clip = make_clip(frames=12, sound=True)
+    ffmpeg(
+        "-i", clip, "-i", notes, "-map_metadata", "1", "-c", "copy", "-metadata:s:a:0", "language=fra", source
+    )
+    decoder = Decoder.open(source)
+    frames = [Frame(i, pts, Fraction(0), picture) for i, (pts, picture) in enumerate(decoder.pictures())]
+    write_film(tmp_path / "film.mp4", frames, decoder.clip, 9, join.Beside(source))
+    with media.open_clip(tmp_path / "film.mp4") as film:
+        assert [chapter["metadata"]["title"] for chapter in film.chapters()] == ["One"]
+        assert film.streams.audio[0].metadata["language"] == "fra"
 
 
 def test_odd_sizes_are_kept(tmp_path: Path) -> None:
@@ -284,6 +321,9 @@ def test_stills_read_as_rgb_whatever_they_are(tmp_path: Path) -> None:
     Image.fromarray(texture(20, 30)).convert("RGBA").save(tmp_path / "alpha.png")
     for name in ("grey", "palette", "alpha"):
         assert stills.read(tmp_path / f"{name}.png").shape == (20, 30, 3)
+    deep = Image.fromarray(np.full((20, 30), 32768, np.uint16))
+    deep.save(tmp_path / "deep.png")
+    assert abs(int(stills.read(tmp_path / "deep.png").mean()) - 128) <= 1
     turned = Image.Exif()
     turned[0x0112] = 6
     Image.fromarray(texture(20, 30)).save(tmp_path / "turned.jpg", exif=turned)

@@ -138,6 +138,34 @@ def test_closing_the_iterator_ends_its_threads(make_clip: Callable[..., Path], r
     assert not any("read-ahead" in thread.name for thread in threading.enumerate())
 
 
+def test_a_render_that_fails_ends_its_threads(make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    from contextlib import nullcontext
+
+    from pipeline.render import render
+    from pipeline.workdir import Workdir
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        render(
+            open_source(str(make_clip()), Input()), dreamer(), Workdir.open(tmp_path / "w", {}),
+            lambda first: nullcontext(fail), lambda dreamt: None,
+        )  # fmt: skip
+    assert not any("read-ahead" in thread.name for thread in threading.enumerate())
+
+
+def test_live_pictures_that_are_none_are_said() -> None:
+    for wrong in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32)):
+        with pytest.raises(InputError, match="Expected a picture"):
+            dreamer().step(wrong)
+
+
+def test_settings_and_knobs_are_not_mixed() -> None:
+    with pytest.raises(UsageError, match="not both"):
+        Dreamer(pipeline.Settings(), network=tiny_network(), octaves=9)
+
+
 def test_nothing_is_read_before_it_is_asked_for() -> None:
     pipeline.dream("no such clip.mp4").close()
 

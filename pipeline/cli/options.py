@@ -48,7 +48,9 @@ def read(prog: str, about: str, args: Sequence[str]) -> Asked:
     layers = [looks.preset(name) for name in run.get("preset", ())]
     layers += [overrides.read_tables(Path(name)) for name in run.get("config", ())]
     if "like" in run:
-        layers.insert(0, looks.like(Path(run["like"])))
+        from pipeline import recipes  # media libraries, which most command lines do without
+
+        layers.insert(0, recipes.like(Path(run["like"])))
     layers += _environment()
     layers += [
         Layer(_flag(name), {group: {name: value}}) for group, t in given.items() for name, value in t.items()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from tqdm import tqdm
 
 from pipeline.clip import Size
+from pipeline.errors import printable
 
 if TYPE_CHECKING:
     from pipeline.render import Dreamt
@@ -92,7 +93,7 @@ class Progress:
         if self.style == "json":
             print(json.dumps({"event": "note", "text": text}), flush=True)
         elif self.style != "none":
-            tqdm.write(text, file=sys.stderr)
+            tqdm.write(printable(text), file=sys.stderr)
 
     def close(self) -> None:
         if self._bar is not None:

@@ -30,7 +30,7 @@ class Encoding:
     threads: int
 
 
-def pixel_format(asked: str, size: Size) -> str:
+def pixel_format(asked: str, size: Size, codec: str = "h264") -> str:
     """The pixel format to write: `asked`, or for 'auto' yuv420p, or yuv444p where 4:2:0 cannot hold the size.
 
     Raises UsageError for a format that is not there or cannot take an odd size.
@@ -44,8 +44,13 @@ def pixel_format(asked: str, size: Size) -> str:
         raise UsageError(
             f"--pixel-format {asked}: no such format. Try yuv420p, yuv422p, yuv444p or yuv420p10le."
         ) from None
-    chroma = chosen.components[-1] if not chosen.is_rgb else None
-    if odd and chroma and (chroma.width, chroma.height) != (size.width, size.height):
+    if (
+        asked not in {known.name for known in av.Codec(CODECS[codec], "w").video_formats or []}
+        or chosen.is_rgb
+    ):
+        raise UsageError(f"--pixel-format {asked} cannot be written by {codec}. Try yuv420p or yuv444p.")
+    chroma = chosen.components[-1]
+    if odd and (chroma.width, chroma.height) != (size.width, size.height):
         raise UsageError(f"--pixel-format {asked} cannot hold {size}: odd sizes need yuv444p.")
     return asked
 
@@ -62,7 +67,7 @@ def film(path: Path, clip: Clip, encoding: Encoding) -> Iterator[Callable[[Pictu
         assert isinstance(stream, av.VideoStream)
         _describe(stream.codec_context, clip, encoding)
         pixels = encoding.pixel_format
-        yuv = None if av.VideoFormat(pixels).is_rgb else media.Colour("bt709", full_range=False)
+        yuv = media.Colour("bt709", full_range=False)
         convert = media.Converter((clip.size, "rgb24"), (clip.size, pixels), write=yuv)
         start: int | None = None
 
@@ -83,10 +88,8 @@ def _describe(context: av.VideoCodecContext, clip: Clip, encoding: Encoding) -> 
     context.sample_aspect_ratio = clip.sample_aspect
     context.time_base, context.framerate = clip.time_base, clip.rate
     context.pix_fmt = encoding.pixel_format
-    rgb = av.VideoFormat(encoding.pixel_format).is_rgb
-    context.colorspace = 0 if rgb else media.BT709
-    context.color_primaries = context.color_trc = media.BT709
-    context.color_range = media.FULL if rgb else media.LIMITED
+    context.colorspace = context.color_primaries = context.color_trc = media.BT709
+    context.color_range = media.LIMITED
     context.thread_count = encoding.threads
     context.options = _options(encoding)
 
@@ -99,5 +102,5 @@ def _track(time_base: Fraction) -> dict[str, str]:
 def _options(encoding: Encoding) -> dict[str, str]:
     options = {"crf": str(encoding.crf), "preset": encoding.preset}
     if encoding.codec == "h265":
-        options["x265-params"] = f"log-level=error:pools={encoding.threads}"
+        options["x265-params"] = f"log-level=error:pools={encoding.threads}:frame-threads=1"
     return options

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -15,7 +15,10 @@ from av.container import InputContainer, OutputContainer
 from pipeline import media
 from pipeline.clip import Clip, Segment
 
-TECHNICAL = {"major_brand", "minor_version", "compatible_brands", "encoder"}
+if TYPE_CHECKING:
+    from av.container.core import Chapter
+
+TECHNICAL = {"major_brand", "minor_version", "compatible_brands", "encoder", "dream_video"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def join(
             return []
         with media.open_clip(beside.path) as source:
             copies, left = _templates(source, film)
+            film.set_chapters(_chapters(source, beside))
             film.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in TECHNICAL})
             _mux(film, heapq.merge(pictures, _copied(source, copies, beside), key=_when))
         return left
@@ -116,11 +120,28 @@ def _templates(
         if stream.type not in ("audio", "subtitle"):
             continue
         try:
-            copies[stream.index] = film.add_stream_from_template(stream)
+            copies[stream.index] = copy = film.add_stream_from_template(stream)
+            copy.metadata.update(stream.metadata)
+            copy.disposition = stream.disposition
         except (ValueError, av.error.FFmpegError):
             codec = stream.codec_context.name if stream.codec_context else stream.type
             left.append(f"{stream.type} track {stream.index} ({codec}) cannot be held by {film.format.name}")
     return copies, left
+
+
+def _chapters(source: InputContainer, beside: Beside) -> list[Chapter]:
+    """The source's chapters, cut and shifted to the part that was dreamed."""
+    kept: list[Chapter] = []
+    for chapter in source.chapters():
+        unit = chapter["time_base"]
+        if unit is None:
+            continue
+        start = max(_ticks(beside.start or Fraction(0), unit), chapter["start"])
+        end = chapter["end"] if beside.end is None else min(_ticks(beside.end, unit), chapter["end"])
+        shift = _ticks(beside.start or Fraction(0), unit)
+        if start < end:
+            kept.append({**chapter, "start": start - shift, "end": end - shift})
+    return kept
 
 
 def _copied(

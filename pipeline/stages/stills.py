@@ -28,14 +28,23 @@ def read(path: Path) -> Picture:
     if not path.is_file():
         raise InputError(f"{path}: no such file. Check the name and the folder.")
     try:
-        picture = iio.imread(path, index=0, plugin="pillow", rotate=True, mode="RGB")
+        picture = iio.imread(path, index=0, plugin="pillow", rotate=True)
+        if (
+            picture.dtype != np.uint8
+        ):  # 16-bit grey, which Pillow's own conversion to RGB would cut off at 255
+            deep = picture.astype(np.float32) / (
+                np.iinfo(picture.dtype).max if picture.dtype.kind in "iu" else 1
+            )
+            picture = np.repeat(np.round(deep.clip(0, 1) * 255)[..., None], 3, -1).astype(np.uint8)
+        else:
+            picture = iio.imread(path, index=0, plugin="pillow", rotate=True, mode="RGB")
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise InputError(f"{path}: cannot be read as a picture ({error}).") from None
     return np.ascontiguousarray(picture, np.uint8)
 
 
 def write(path: Path, picture: Picture, recipe: str = "") -> None:
-    """A still, its recipe inside where the format can hold one (.png), in a .toml beside it where not."""
+    """A still, its recipe inside where the format can hold one (.png)."""
     suffix = path.suffix.lower()
     options: dict[str, Any] = {"quality": 95} if suffix in LOSSY else {}
     if suffix == ".png" and recipe:
@@ -43,9 +52,6 @@ def write(path: Path, picture: Picture, recipe: str = "") -> None:
         options["pnginfo"].add_text("dream_video", recipe)
     with whole(path) as part:
         iio.imwrite(part, picture, plugin="pillow", **options)
-    if suffix != ".png" and recipe:
-        with whole(path.with_suffix(".toml")) as part:
-            part.write_text(recipe, encoding="utf-8")
 
 
 @contextmanager
@@ -72,6 +78,14 @@ def recipe(path: Path) -> str | None:
     except (OSError, ValueError, SyntaxError) as error:
         raise InputError(f"{path}: cannot be read as a picture ({error}).") from None
     return str(text) if text else None
+
+
+def size_of(path: Path) -> Size:
+    """A picture's size by its header. InputError when it is none."""
+    try:
+        return Size(*iio.improps(path, index=0, plugin="pillow").shape[:2])
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError(f"{path}: cannot be read as a picture ({error}).") from None
 
 
 def resized(picture: Picture, size: Size) -> Picture:
@@ -134,11 +148,11 @@ def _numbers(paths: list[Path]) -> dict[int, Path] | None:
 
 def pattern_of(paths: dict[int, Path]) -> str:
     """The name pattern of numbered files: frame_0016.png and on -> frame_%04d.png; %04d.png for others."""
-    names = list(paths.values())
-    match = NUMBER.match(names[0].stem)
-    if match is None or not is_numbered(paths):
+    first = next(iter(paths.values()))
+    match = NUMBER.match(first.stem)
+    if match is None or _numbers(list(paths.values())) is None:
         return "%04d.png"
-    return f"{match[1]}%0{len(match[2])}d{names[0].suffix}"
+    return f"{match[1]}%0{len(match[2])}d{first.suffix}"
 
 
 def is_numbered(paths: dict[int, Path]) -> bool:

@@ -1,0 +1,154 @@
+"""Making: what the video door sets going. A film, a preview, or a still for each of many photographs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from pipeline.cli import options
+from pipeline.cli.progress import Progress, duration
+from pipeline.clip import Size, fit
+from pipeline.destination import Destination, check_folder, stem
+from pipeline.errors import OutputError, UsageError
+from pipeline.net.cards import card
+from pipeline.net.targets import parse_targets, resolve
+from pipeline.sources import PictureSource, SceneSource, Source, open_source
+from pipeline.stages import stills
+
+if TYPE_CHECKING:
+    from pipeline.render import Dreamer
+
+
+def make(asked: options.Asked) -> None:
+    """Check all that can be checked before torch is loaded, which takes seconds; then dream."""
+    settings = asked.settings
+    for target in parse_targets(settings.dream.layers):
+        resolve(target, card(settings.dream.model))
+    for size in (settings.dream.dream_size, settings.input.size or "full"):
+        fit(Size(360, 640), size)
+    name = _name(asked)
+    source: Source
+    if settings.run.demo:
+        source = SceneSource.of(settings.input)
+    elif (photographs := _photographs(name, settings.output.out)) is not None:
+        _dream_photographs(photographs, Path(str(settings.output.out)), asked)
+        return
+    else:
+        source = open_source(name, settings.input, strict=settings.run.strict)
+    if settings.output.preview:
+        _preview(source, name, asked)
+    else:
+        _film(source, Destination.of(settings.output.out, name, source), asked)
+
+
+def _name(asked: options.Asked) -> str:
+    if asked.settings.run.demo:
+        if asked.source is not None:
+            raise UsageError(f"--demo draws its own scene; leave out {asked.source}, or leave out --demo.")
+        return "demo"
+    if asked.source is None:
+        raise UsageError(
+            "expected an INPUT: a clip, a picture or a folder. --demo needs none; --help says more."
+        )
+    return asked.source
+
+
+def _film(source: Source, destination: Destination, asked: options.Asked) -> None:
+    settings = asked.settings
+    work = destination.work_folder(settings.run.workdir)
+    going_on = work.exists() and not settings.run.fresh
+    destination.check(source, overwrite=settings.output.yes, going_on=going_on)
+    started = monotonic()
+    dreamer, progress = _ready(source, asked)
+    from pipeline.film import make
+
+    try:
+        made = make(source, dreamer, destination, progress.start, progress)
+    finally:
+        progress.close()
+    for note in made.notes:
+        progress.note(note)
+    progress.note(f"{made.path}: {made.frames} frames in {duration(monotonic() - started)}")
+    progress.note(f"network {settings.dream.model}: {dreamer.network.licence}")
+
+
+def _preview(source: Source, name: str, asked: options.Asked) -> None:
+    output = asked.settings.output
+    path = Path(output.out or f"{stem(name)}_preview.png")
+    check_folder(path.parent, str(path))
+    _check_still(path, overwrite=output.yes)
+    dreamer, progress = _ready(source, asked)
+    from pipeline.film import preview, recipe
+
+    progress.total = min(output.preview, source.clip.frames or output.preview)
+    progress.start(0)
+    try:
+        picture = preview(source, dreamer, output.preview, progress)
+    finally:
+        progress.close()
+    stills.write(path, picture, recipe(dreamer))
+    progress.note(f"{path}: {progress.done} of the film's frames, as they will be dreamed")
+
+
+def _photographs(name: str, out: str | None) -> list[Path] | None:
+    """The pictures that are to become a still each; None when the input is anything else.
+
+    That is a folder or a glob of pictures, with a folder to go to, unless they are numbered and of one size.
+    """
+    if out is None or not (out.endswith(("/", os.sep)) or Path(out).is_dir()) or Path(name).is_file():
+        return None
+    if Path(name).is_dir():
+        paths = stills.in_folder(Path(name))
+    elif stills.is_pattern(name) and not stills.COUNTER.search(name):
+        paths = stills.matching(name)
+    else:
+        return None
+    film = stills.is_numbered(paths) and len({stills.size_of(path) for path in paths.values()}) == 1
+    return None if film else list(paths.values())
+
+
+def _dream_photographs(paths: list[Path], folder: Path, asked: options.Asked) -> None:
+    settings = asked.settings
+    outs = [folder / f"{path.stem}_dream.png" for path in paths]
+    if len(set(outs)) < len(outs):
+        raise UsageError(f"{paths[0].parent}: holds pictures that differ only in their ending. Rename them.")
+    check_folder(folder if folder.is_dir() else folder.parent, str(folder))
+    for out in outs:
+        _check_still(out, overwrite=settings.output.yes)
+    sources = [PictureSource.of(str(path), {0: path}, settings.input) for path in paths]
+    dreamer, progress = _ready(sources[0], asked)
+    from pipeline.film import preview, recipe
+
+    folder.mkdir(exist_ok=True)
+    progress.total = len(paths)
+    progress.start(0)
+    try:
+        for source, out in zip(sources, outs, strict=True):
+            stills.write(out, preview(source, dreamer, 1, progress), recipe(dreamer))
+    finally:
+        progress.close()
+    progress.note(f"{folder}: {len(outs)} pictures, a still each")
+
+
+def _check_still(path: Path, *, overwrite: bool) -> None:
+    if path.suffix.lower() not in stills.SUFFIXES:
+        raise UsageError(f"{path}: expected a picture's ending, such as .png.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: is there already. Give -y to overwrite it, or another name with -o.")
+
+
+def _ready(source: Source, asked: options.Asked) -> tuple[Dreamer, Progress]:
+    """The network, loaded, and the progress that will be told. Here torch is imported, which takes seconds."""
+    from pipeline.render import Dreamer
+
+    settings = asked.settings
+    dreamer = Dreamer(settings)
+    size = dreamer.size(source.clip.size)
+    octaves = len(dreamer.look.sizes(size))
+    style = "none" if settings.run.quiet else settings.run.progress
+    progress = Progress(style, source.clip.frames, size, octaves)
+    if octaves < settings.dream.octaves:
+        progress.note(f"{octaves} of {settings.dream.octaves} octaves fit a dream of {size}.")
+    return dreamer, progress
