@@ -2,11 +2,11 @@
 
     import pipeline
 
-    for frame in pipeline.dream("clip.mp4", layers="inception4c#12"):
+    for frame in pipeline.dream("clip.mp4", layers="mixed4a#12"):
         frame.picture, frame.dream, frame.pts
 
     picture = pipeline.dream_still(array, objective=my_objective)
-    dreamer = pipeline.Dreamer(layers="inception4c")
+    dreamer = pipeline.Dreamer(layers="mixed4a")
     shown = dreamer.step(array)                               # live pictures, steady from one to the next
 
 Importing this loads no torch; the first call does.
@@ -59,7 +59,7 @@ def dream(
     """Each frame of a source, dreamed: .picture uint8 [H, W, 3], .dream float32 [h, w, 3], .pts, .frame.
 
     source: a clip, a folder of pictures, frame.%04d.png, a glob. settings: whole, or single knobs by the names
-    of the flags (`layers="inception4c"`, `steadiness=0.8`, `end="48"`, `preset="draft"`).
+    of the flags (`layers="mixed4a"`, `steadiness=0.8`, `end="48"`, `preset="draft"`).
     objective: from the targets' activations (a list of [1, C, h, w]) to a tensor [1] that is to grow.
     Nothing is read before the first frame is asked for; closing the iterator ends its threads.
     Raises the errors of pipeline.errors.

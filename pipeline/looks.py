@@ -50,7 +50,7 @@ def settle(layers: Sequence[Layer]) -> tuple[Settings, dict[str, str]]:
 
 
 def of(**knobs: object) -> Settings:
-    """Settings from Python keywords, each a knob's name: `of(layers="inception4c", octaves=5)`.
+    """Settings from Python keywords, each a knob's name: `of(layers="mixed4c", octaves=5)`.
 
     Takes `preset=` too. Raises UsageError with close names for a knob that is not there.
     """

@@ -72,7 +72,7 @@ class Dreamt:
 class Dreamer:
     """A network and how to dream with it. Holds no film: what goes from frame to frame is handed on.
 
-    Settings, or single knobs by name (`layers="inception4c"`); objective: a function of the targets'
+    Settings, or single knobs by name (`layers="mixed4c"`); objective: a function of the targets'
     activations (a list of [1, C, h, w]) to a tensor [1], in place of the settings' word. network: one of your
     own, in place of the settings' model. Raises UsageError, ModelError, DeviceError.
     """

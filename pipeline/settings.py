@@ -106,7 +106,7 @@ class Input(Group):
 
 class Dream(Group):
     model: str = knob(
-        "googlenet", "network: googlenet, vgg16, resnet50, squeezenet1_1 ... (any convolutional torchvision)"
+        "builtin", "network: builtin, googlenet, vgg16, resnet50 ... (any convolutional one of torchvision)"
     )
     weights: str | None = knob(
         None, "weights of that network, .safetensors or .pth, instead of a download", metavar="FILE"

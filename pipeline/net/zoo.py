@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import re
 import socket
 from collections.abc import Iterator, Mapping
@@ -18,8 +19,12 @@ from torch import Tensor, nn
 from torch.fx.proxy import TraceError
 
 from pipeline.errors import ModelError, UsageError, did_you_mean
+from pipeline.net import builtin
 from pipeline.net.cards import CARDS, Card, card
 from pipeline.net.tap import Network, layers
+
+SHIPPED = Path(__file__).with_name("builtin.safetensors")
+"""The weights in the box; the .json beside them says how they were made."""
 
 PATIENCE = 20.0
 """Seconds without an answer before a download is given up."""
@@ -45,6 +50,8 @@ def load(name: str, weights: Path | None = None, *, progress: bool = True) -> Ne
     be read, or belong to another network.
     """
     facts = card(name)
+    if facts.builder == "builtin":
+        return _from_the_box(facts, weights)
     module = _skeleton(name)
     if not facts.listed:
         facts = _probed(_with_torchvision_facts(facts), module)
@@ -63,8 +70,26 @@ def load(name: str, weights: Path | None = None, *, progress: bool = True) -> Ne
     return Network(facts, module, digest, licence)
 
 
+def _from_the_box(facts: Card, weights: Path | None) -> Network:
+    """The network that ships with this program, with its own weights or others of its kind."""
+    file = weights or SHIPPED
+    state = read_weights(file)
+    digest = _sha256(file)
+    if weights is None and digest != json.loads(SHIPPED.with_suffix(".json").read_text())["sha256"]:
+        raise ModelError(f"{file} is damaged: its hash is not the one it was made with. Install again.")
+    motifs = state.get("motif.bias", torch.zeros(1)).numel() - 1
+    module = builtin.build(motifs)
+    if misfits := _misfits(module, state):
+        what = f"{misfits[0]} ({len(misfits)} misfits)"
+        raise ModelError(f"{file.name} does not fit {facts.name}: {what}.{_owner(state)}")
+    _fill(module, state)
+    return Network(facts, module, digest, facts.licence)
+
+
 def build(name: str, classes: int = CLASSES) -> nn.Module:
-    """The torchvision classifier called `name`, random weights, eval mode. UsageError: there is none."""
+    """The network in the box or a torchvision classifier, random weights, eval mode. UsageError: there is none."""
+    if name in CARDS and CARDS[name].builder == "builtin":
+        return builtin.build()
     from torchvision import models  # noqa: PLC0415 (slow to import, and not every network needs it)
 
     known = models.list_models(module=models)

@@ -15,7 +15,6 @@ from pipeline import media
 from pipeline.clip import Clip, Picture, Size, fit
 from pipeline.errors import InputError
 
-
 UNTIMED = {"avi", "h264", "hevc", "m4v", "obu"}  # store frames in coding order, at a constant rate
 
 
@@ -51,7 +50,7 @@ class Decoder:
             rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
             untimed = container.format.name in UNTIMED
             unit, promised = stream.time_base or Fraction(1, 90_000), stream.frames
-        packets = _packet_times(path)
+        packets, stored = _packet_times(path)
         timed = not untimed and None not in packets
         if not timed:
             unit = 1 / rate
@@ -66,7 +65,7 @@ class Decoder:
             frames=len(times),
             sample_aspect=1 / aspect if turned else aspect,
         )
-        lost = max(0, promised - len(packets))
+        lost = max(0, promised - stored)
         return Decoder(path, clip, times, timed, clip.size != upright, strict, damaged=lost)
 
     def pictures(self, since: int | None = None) -> Iterator[tuple[int, Picture]]:
@@ -126,16 +125,21 @@ class Decoder:
             raise InputError(f"{self.path}: a frame is damaged, and --strict was asked for.")
 
 
-def _packet_times(path: Path) -> list[int | None]:
-    """The pts of every frame's packet, as stored, in the stream's time base; read without decoding."""
+def _packet_times(path: Path) -> tuple[list[int | None], int]:
+    """The pts of every frame that is shown, in the stream's time base, and how many frames are stored in all.
+
+    Read from packets, without decoding.
+    """
     with media.open_clip(path) as container:
         stream = media.film_stream(container, path)
         times: list[int | None] = []
+        stored = 0
         with suppress(av.error.FFmpegError):  # where the file breaks off, what came before is good
             for packet in container.demux(stream):
+                stored += packet.size > 0
                 if packet.size and not packet.is_discard:
                     times.append(packet.pts)
-        return times
+        return times, stored
 
 
 def _good_frames(
