@@ -136,8 +136,9 @@ class Dreamer:
                 self._tensor(tick.flow.trust[None]),
             )
             carried = carried or Carried.nothing(1, size, self.device)
+            octaves = len(self.look.sizes(size))
 
-            seed, owed = carry.lay(source, carried, where, trust, steadiness, iterations * step)
+            seed, owed = carry.lay(source, carried, where, trust, steadiness, iterations * step, octaves)
             dreamed, steps = dream(self.look, seed, owed, iterations, step) if iterations else (source, [0])
             carried = carry.keep(source, dreamed, carried, trust, iterations * step)
 

@@ -80,7 +80,7 @@ class Workdir:
     def finish(self, segment: Segment, carried: Carried) -> None:
         """Record a segment as done. Its film stands under its final name already."""
         with whole(self._state(segment)) as part:
-            save_file({"dream": carried.dream.cpu().contiguous(), "gain": carried.gain.cpu()}, part)
+            save_file({name: value.cpu().contiguous() for name, value in vars(carried).items()}, part)
         with whole(self.folder / f"{segment.first:08d}.json") as part:
             part.write_text(json.dumps(asdict(segment)), encoding="utf-8")
         if self.last and not self.keep:
@@ -97,7 +97,7 @@ class Workdir:
             raise OutputError(
                 f"{self._state(self.last)}: is damaged ({error}). --fresh starts over."
             ) from None
-        return Carried(state["dream"].to(device), state["gain"].to(device))
+        return Carried(**{name: value.to(device) for name, value in state.items()})
 
     def remove_if_nothing_is_done(self) -> None:
         if not self.segments:

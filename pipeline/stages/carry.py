@@ -15,7 +15,7 @@ from pipeline.clip import Size
 from pipeline.ops.warp import warp
 
 HEADROOM = 1.1  # a dream may outgrow its shot's first by this much before it is held down
-LEAST_GAIN = 1 / 255  # rms won by a grey level climbed, where the first dream tells too little (black leader)
+RESPONSE = 0.6  # the further a dream has climbed, the less a step finds to win
 NOTHING = 1e-6
 
 
@@ -23,23 +23,28 @@ NOTHING = 1e-6
 class Carried:
     """What one frame leaves to the next.
 
-    dream: D, [L, 3, h, w], -1..1, float and never through a file that loses bits. gain: [L, 1, 1, 1], the rms of
-    the shot's first dream over the grey levels it climbed (R0 / N0 s0).
+    dream: D, [L, 3, h, w], -1..1, float and never through a file that loses bits. strength, effort: [L, 1, 1, 1],
+    of the shot's first dream: its rms R0, and the grey levels it climbed, N0 s0.
     """
 
     dream: Tensor
-    gain: Tensor
+    strength: Tensor
+    effort: Tensor
 
     @staticmethod
     def nothing(lanes: int, size: Size, device: torch.device) -> Carried:
-        return Carried(
-            torch.zeros(lanes, 3, *size, device=device),
-            torch.full((lanes, 1, 1, 1), LEAST_GAIN, device=device),
-        )
+        zero = torch.zeros(lanes, 1, 1, 1, device=device)
+        return Carried(torch.zeros(lanes, 3, *size, device=device), zero, zero)
 
 
 def lay(
-    source: Tensor, carried: Carried, flow: Tensor, trust: Tensor, steadiness: float, effort: float
+    source: Tensor,
+    carried: Carried,
+    flow: Tensor,
+    trust: Tensor,
+    steadiness: float,
+    effort: float,
+    octaves: int,
 ) -> tuple[Tensor, Tensor]:
     """The seed of this frame's dream, [L, 3, h, w] in 0..1, and the share of a full climb each pixel owes.
 
@@ -48,30 +53,38 @@ def lay(
     one that has just come into view, or any after a cut, owes all.
     """
     kept = steadiness * trust
-    warped = warp(governed(carried, effort), flow)
+    warped = warp(governed(carried, effort, octaves), flow)
     return torch.addcmul(source, kept, warped).clamp_(0, 1), 1 - kept
 
 
-def governed(carried: Carried, effort: float) -> Tensor:
-    """D held down to what a dream of this effort may reach: D min(1, cap / rms D), per lane.
+def governed(carried: Carried, effort: float, octaves: int) -> Tensor:
+    """D held down to what a dream of this effort e = N s may reach: D min(1, cap / rms D), per lane.
 
-    cap = 1.1 N s max(R0 / (N0 s0), 1/255): it follows a scheduled rise, and a fade in from black, whose first
-    dream has no strength to measure by.
+    cap = 1.1 max(R0 max(r, r ** 0.6), expected), r = e / (N0 s0). A dream answers to effort by a power of 0.6 to 1,
+    so a scheduled rise is given the one and a fall the other; and a fade in from black, whose first dream has no
+    strength to go by, what any dream is expected to reach.
     """
-    cap = HEADROOM * effort * carried.gain.clamp_min(LEAST_GAIN)
-    strength = rms(carried.dream)
-    return carried.dream * torch.where(
-        strength < NOTHING, 1.0, (cap / strength.clamp_min(NOTHING)).clamp(max=1)
-    )
+    ratio = effort / carried.effort.clamp_min(NOTHING)
+    scaled = carried.strength * torch.maximum(ratio, ratio**RESPONSE)
+    cap = HEADROOM * scaled.clamp_min(expected_strength(effort, octaves))
+    strength = rms(carried.dream).clamp_min(NOTHING)
+    return carried.dream * (cap / strength).clamp(max=1) * (strength > NOTHING)
+
+
+def expected_strength(effort: float, octaves: int) -> float:
+    """rms of a first dream, as ImageNet networks were measured to dream: 1.9 effort^0.6 octaves^0.65 grey levels."""
+    return float(1.9 * effort**RESPONSE * octaves**0.65 / 255)
 
 
 def keep(source: Tensor, dreamed: Tensor, carried: Carried, trust: Tensor, effort: float) -> Carried:
-    """What this frame leaves to the next. A frame dreamed wholly anew (trust 0 everywhere) sets the gain."""
+    """What this frame leaves to the next. A frame dreamed wholly anew (trust 0 everywhere) is its shot's first."""
     dream = dreamed - source
     if effort <= 0:
-        return Carried(dream, carried.gain)
+        return Carried(dream, carried.strength, carried.effort)
     anew = trust.amax((1, 2, 3), keepdim=True) == 0
-    return Carried(dream, torch.where(anew, rms(dream) / effort, carried.gain))
+    return Carried(
+        dream, torch.where(anew, rms(dream), carried.strength), torch.where(anew, effort, carried.effort)
+    )
 
 
 def rms(dream: Tensor) -> Tensor:
