@@ -160,3 +160,10 @@ def test_a_cut_is_one_and_motion_flash_and_black_are_none() -> None:
     assert shots.is_cut(shots.thumb(a), shots.thumb(b))
     for pair in ((now, before), (flash, a), (black, black), (a, a)):
         assert not shots.is_cut(*(shots.thumb(p) for p in pair))
+
+
+def test_a_whip_pan_that_flow_cannot_follow_is_no_cut() -> None:
+    """Nearly every pixel fails the check there, so the second half of the test has to say no."""
+    wide = cv2.cvtColor(texture(90, 400, 3), cv2.COLOR_RGB2GRAY)
+    now, before = np.ascontiguousarray(wide[:, 40:200]), np.ascontiguousarray(wide[:, :160])
+    assert not shots.is_cut(now, before)
