@@ -1,35 +1,35 @@
 """The dream holds still at full strength: the gates on small clips whose motion is known, and what they cannot see.
 
-A network that learned nothing dreams in every test; where the test data is there, one that sees does too.
+A network of random weights does for all but the look of a dream; gates on that are for networks that have learned.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache, partial
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 
 from conftest import texture, tiny_network
 from pipeline import metrics
-from pipeline.clip import Flow, Picture, Size
+from pipeline.clip import Flow, Picture, Plane, Size
 from pipeline.net import zoo
 from pipeline.render import Dreamer, Dreamt
 from pipeline.scene import demo_scene
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
-sys.path.insert(0, str(SCRIPTS))
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from bench_steady import Result, judged, measure  # noqa: E402  (scripts are no package)
-from steady_ways import KNOBS, WAYS, Film, Playing  # noqa: E402
+import bench_steady
+from bench_steady import Result, judged, measure
+from steady_ways import KNOBS, WAYS, Film, Make, Playing
 
-SIZE, FRAMES = Size(120, 160), 16
+SIZE, FRAMES = Size(120, 160), 12
 RATES = {"slow": 8, "fast": 12}  # the front moves by 2 and by 7 to 14 pixels a frame
 RANDOM = partial(Dreamer, network=tiny_network(), layers="deep", threads=2, **KNOBS)
 
@@ -40,9 +40,9 @@ def film(name: str) -> Film:
 
 
 @cache
-def by_chance(name: str, way: str) -> Result:
-    """A way of dreaming a film with a network of random weights."""
-    return measure(film(name), WAYS[way], RANDOM)
+def by_chance(way: str) -> Result:
+    """The fast film, dreamed in a way by a network that learned nothing."""
+    return measure(film("fast"), WAYS[way], RANDOM)
 
 
 def missed(way: str, results: Callable[[str], Result], of: Film) -> dict[str, float]:
@@ -51,27 +51,34 @@ def missed(way: str, results: Callable[[str], Result], of: Film) -> dict[str, fl
     return {word: figure.value for word, figure in figures.items() if not figure.passes}
 
 
-@pytest.mark.parametrize("name", ["slow", "fast"])
-def test_every_gate_is_met_where_motion_is_known(name: str) -> None:
-    assert missed("ours, exact", partial(by_chance, name), film(name)) == {}
+def missed_by(make: Make, name: str) -> dict[str, float]:
+    return missed("ours", lambda way: measure(film(name), WAYS[way], make), film(name))
 
 
-def test_measured_motion_holds_as_still() -> None:
-    missing = missed("ours", partial(by_chance, "slow"), film("slow"))
-    assert missing.pop("G", 1) > 0.9
+def test_every_gate_is_met_where_motion_is_known() -> None:
+    assert missed("ours, exact", by_chance, film("fast")) == {}
+
+
+def test_the_network_in_the_box_meets_every_gate() -> None:
+    missing = missed_by(partial(Dreamer, network=zoo.load("builtin"), threads=2, **KNOBS), "slow")
+    assert missing.pop("less", 15) > 5  # its frames hold rather still by themselves
     assert missing == {}
 
 
-def test_every_gate_is_met_by_a_network_that_sees(shared_data: Path) -> None:
+def test_an_imagenet_network_meets_every_gate(shared_data: Path) -> None:
     network = zoo.load("squeezenet1_0", shared_data / "weights" / "squeezenet1_0_imagenet.safetensors")
-    make = partial(Dreamer, network=network, layers="features.9", threads=2, **KNOBS)
-    results = {way: measure(film("fast"), WAYS[way], make) for way in ("independent", "ours")}
-    assert missed("ours", results.__getitem__, film("fast")) == {}
+    assert missed_by(partial(Dreamer, network=network, layers="features.9", threads=2, **KNOBS), "fast") == {}
 
 
 @pytest.mark.parametrize(("way", "fault"), [("carry 1.0", {"A", "drift", "clip"}), ("blend .5", {"F1", "A"})])
 def test_the_peers_ways_miss_the_gates_they_are_known_to_miss(way: str, fault: set[str]) -> None:
-    assert missed(way, partial(by_chance, "slow"), film("slow")).keys() > fault
+    assert missed(way, by_chance, film("fast")).keys() > fault
+
+
+@cache
+def moving() -> list[Picture]:
+    scene = demo_scene(SIZE, 8, 36 / 8, "slow")
+    return [scene.picture(index) for index in range(scene.frames)]
 
 
 def walk(pictures: list[Picture], **knobs: object) -> list[Dreamt]:
@@ -82,29 +89,43 @@ def strengths(pictures: list[Picture], **knobs: object) -> np.ndarray:
     return np.array([dreamt.rms for dreamt in walk(pictures, **knobs)])
 
 
-def moving(frames: int) -> list[Picture]:
-    scene = demo_scene(SIZE, 8, frames / 8, "slow")
-    return [scene.picture(index) for index in range(frames)]
+@cache
+def strengths_of_moving() -> np.ndarray:
+    return strengths(moving())
 
 
-def test_what_comes_into_view_carries_nothing_of_what_hid_it() -> None:
-    clip, ghosts = film("fast"), []
-    dreams = [dreamt.dream for dreamt in RANDOM().walk(clip.source(exact=True))]
+def uncovered(*, exact: bool) -> list[tuple[Plane, Plane, Flow]]:
+    """Of each frame: its dream, that of the frame before, and the flow, trusted where the front hides no more."""
+    clip, found = film("fast"), []
+    dreams = [dreamt.dream for dreamt in RANDOM().walk(clip.source(exact=exact))]
     for index in range(1, FRAMES):
-        flow = clip.flows[index][1]
-        behind = (flow.trust == 0) & (clip.scene.covered(index) < 0.01)
-        uncovered = Flow(flow.backward, behind.astype(np.float32))
-        ghosts.append(metrics.flicker(dreams[index], dreams[index - 1], uncovered))
-    assert metrics.mean(ghosts) > 0.6
+        known = clip.flows[index][1]
+        used = known if exact else clip.measured(index, index - 1)
+        bare = (known.trust == 0) & (clip.scene.covered(index) < 0.01)
+        found.append((dreams[index], dreams[index - 1], Flow(used.backward, bare.astype(np.float32))))
+    return found
+
+
+@pytest.mark.parametrize(("exact", "unlike"), [(True, 0.6), (False, 0.35)])
+def test_what_comes_into_view_carries_nothing_of_what_hid_it(exact: bool, unlike: float) -> None:
+    """Flicker is 0 for a ghost and 1 for a dream of its own."""
+    likeness = [metrics.flicker(now, before, bare) for now, before, bare in uncovered(exact=exact)]
+    assert metrics.mean(likeness) > unlike
+
+
+def test_what_comes_into_view_is_dreamed_at_once() -> None:
+    dreams = uncovered(exact=True)
+    shares = [metrics.amplitude(now[bare.trust > 0]) / metrics.amplitude(now) for now, _, bare in dreams]
+    assert metrics.mean(shares) > 0.45
 
 
 def test_a_shot_opens_at_full_strength() -> None:
-    found = strengths(moving(24))
+    found = strengths_of_moving()
     assert found[0] == pytest.approx(found[8:].mean(), rel=0.1)
 
 
 def test_what_stands_still_does_not_brew_up() -> None:
-    dreamt = walk([texture(*SIZE)] * 60)
+    dreamt = walk([texture(*SIZE)] * 40)
     first, last = (
         metrics.clipped(d.frame.picture / np.float32(255) + d.dream) for d in (dreamt[0], dreamt[-1])
     )
@@ -114,18 +135,16 @@ def test_what_stands_still_does_not_brew_up() -> None:
 
 
 def test_a_fade_in_from_black_reaches_its_plateau() -> None:
-    lit = moving(36)
-    faded = [np.rint(picture * min(1, index / 12)).astype(np.uint8) for index, picture in enumerate(lit)]
+    faded = [np.rint(picture * min(1, index / 12)).astype(np.uint8) for index, picture in enumerate(moving())]
     found = strengths(faded)
     assert np.isfinite(found).all()
-    assert found[-4:].mean() > 0.85 * strengths(lit)[-4:].mean()
+    assert found[-4:].mean() > 0.85 * strengths_of_moving()[-4:].mean()
 
 
 @pytest.mark.parametrize(("start", "end"), [(0.75, 3), (3, 0.75)])
 def test_a_scheduled_step_gets_the_strength_it_asks_for(start: float, end: float) -> None:
-    pictures = moving(32)
-    found = strengths(pictures, step=f"0:({start}), 16:({end})")[-1]
-    assert found > 0.9 * strengths(pictures[-1:], step=end)[0]
+    found = strengths(moving()[:32], step=f"0:({start}), 16:({end})")[-1]
+    assert found > 0.9 * strengths(moving()[31:32], step=end)[0]
 
 
 @pytest.mark.parametrize(
@@ -133,12 +152,11 @@ def test_a_scheduled_step_gets_the_strength_it_asks_for(start: float, end: float
     [
         {"steadiness": "0:(0.5), 12:(0.95)"},
         {"steadiness": "0:(0.95), 12:(0.5)"},
-        {"iterations": "0:(6), 12:(12)"},
         {"iterations": "0:(12), 12:(6)"},
     ],
 )
 def test_a_schedule_changes_the_dream_without_a_jump(knobs: dict[str, object]) -> None:
-    found = strengths(moving(14), **knobs)
+    found = strengths(moving()[:14], **knobs)
     assert np.abs(np.diff(np.log(found))).max() < 0.15
 
 
@@ -148,17 +166,21 @@ def test_black_dreams_of_something_or_nothing_but_never_of_nan() -> None:
     assert all(np.isfinite(d.dream).all() for d in dreamt)
 
 
-def test_the_benchmark_runs_and_says_what_fails(random_weights: Path, tmp_path: Path) -> None:
-    command = [
-        sys.executable, str(SCRIPTS / "bench_steady.py"), "--model", "squeezenet1_1", "--weights", random_weights,
-        "--layers", "features.3", "--clips", "slow", "--size", "64x48", "--frames", "4", "--ways", "carry 1.0;ours",
-        "--json", tmp_path / "steady.json", "--sheet", tmp_path / "steady.png",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    numbers = json.loads((tmp_path / "steady.json").read_text(encoding="utf-8"))["slow"]
-    rows = {line.split("  ")[0]: line for line in done.stdout.splitlines()}
-    assert done.returncode == (1 if rows["ours"].endswith("FAIL") else 0), done.stderr
-    assert numbers["independent"]["judged"]["cost"] == {"value": 1.0, "low": 0, "high": 0.2, "passes": False}
+def test_the_benchmark_says_what_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--model", "builtin", "--layers", "strokes", "--clips", "slow", "--ways", "carry 1.0;ours"]
+    small = ["--size", "64x48", "--frames", "4", "--threads", "2"]
+    files = ["--json", str(tmp_path / "steady.json"), "--sheet", str(tmp_path / "steady.png")]
+    monkeypatch.setattr(sys, "argv", ["bench_steady.py", *words, *small, *files])
+    met = bench_steady.bench(bench_steady.arguments())
+    rows = {line.split("  ")[0]: line for line in capsys.readouterr().out.splitlines()}
+    text = (tmp_path / "steady.json").read_text(encoding="utf-8")
+    numbers = json.loads(text, parse_constant=pytest.fail)["slow"]
+    assert not met  # four frames are too few for F8
+    assert rows["ours"].endswith("FAIL")
     assert "1.000!" in rows["independent"]
     assert set(numbers) == {"independent", "carry 1.0", "ours"}
-    assert (tmp_path / "steady.png").stat().st_size > 10_000
+    assert numbers["independent"]["judged"]["cost"]["value"] == 1
+    assert not numbers["independent"]["judged"]["cost"]["passes"]
+    assert iio.imread(tmp_path / "steady.png").shape == (4 * 180, 130 + 4 * 240, 3)
