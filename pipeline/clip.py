@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,10 @@ Picture = NDArray[np.uint8]
 
 Plane = NDArray[np.float32]
 """float32, [H, W]; a flow field is [H, W, 2], dx first."""
+
+
+Transfer = Literal["sdr", "pq", "hlg", "linear"]
+"""How values stand for light: as in SDR video, by SMPTE ST 2084, by ARIB STD-B67, or in proportion."""
 
 
 class Size(NamedTuple):
@@ -58,11 +62,33 @@ def _scaled(size: Size, factor: float) -> Size:
 
 
 @dataclass(frozen=True)
+class Pixels:
+    """What a source's pixels hold beyond 8 bits of red, green and blue.
+
+    bits: of a channel; 32 is float. alpha: it has transparency. transfer: of its values. primaries: their number
+    in ISO/IEC 23091-2 (1: bt709, 9: bt2020). mastering, light: an HDR film's own display, G(x,y)B(x,y)R(x,y)WP(x,y)
+    L(max,min) in units of 0.00002 and 0.0001 cd/m2, and its light level, MaxCLL,MaxFALL in cd/m2.
+    """
+
+    bits: int = 8
+    alpha: bool = False
+    transfer: Transfer = "sdr"
+    primaries: int = 1
+    mastering: str = ""
+    light: str = ""
+
+    @property
+    def hdr(self) -> bool:
+        return self.transfer in ("pq", "hlg")
+
+
+@dataclass(frozen=True)
 class Clip:
     """The facts of a source, upright (rotation applied) and as it will be dreamed.
 
     name: what to call it in messages. frames: how many there will be, None when nobody can say.
-    rate: mean frames per second. sample_aspect: width of a pixel over its height.
+    rate: mean frames per second. sample_aspect: width of a pixel over its height. pixels: what they hold.
+    notes: what the user should know of the source, a line each.
     """
 
     name: str
@@ -71,6 +97,8 @@ class Clip:
     rate: Fraction
     frames: int | None
     sample_aspect: Fraction = Fraction(1)
+    pixels: Pixels = Pixels()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +116,26 @@ class Flow:
     @staticmethod
     def none(size: Size) -> Flow:
         """Of a frame with nothing before it: the first, or the first after a cut."""
-        zero = np.zeros(size, np.float32)
-        return Flow(np.zeros((*size, 2), np.float32), zero, cut=True)
+        return Flow(np.zeros((*size, 2), np.float32), np.zeros(size, np.float32), cut=True)
+
+    @staticmethod
+    def still(size: Size) -> Flow:
+        """Of a frame in which nothing has moved."""
+        return Flow(np.zeros((*size, 2), np.float32), np.ones(size, np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class Deep:
+    """A picture at the full depth of its source, where 8 bits of RGB cannot hold it.
+
+    values: [H, W, 3], uint16 0..65535, or float32 of any value. alpha: float32 [H, W, 1], 0..1, None where there is
+    none. transfer: of the values, as of Pixels. premultiplied: the values are alpha times the colour already.
+    """
+
+    values: NDArray[np.uint16] | NDArray[np.float32]
+    alpha: NDArray[np.float32] | None = None
+    transfer: str = "sdr"
+    premultiplied: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +145,7 @@ class Frame:
     index: 0, 1, 2 ... of the frames being dreamed. pts: in the clip's time_base. time: seconds since the
     first frame of the source. number: a numbered sequence's own frame number.
     flow: known beforehand by some sources (a zoom, a drawn scene); None where it has to be measured.
+    deep: the same picture at full depth, where that was asked for; `picture` is then what the network sees of it.
     """
 
     index: int
@@ -107,6 +154,7 @@ class Frame:
     picture: Picture
     number: int | None = None
     flow: Flow | None = None
+    deep: Deep | None = None
 
     @property
     def size(self) -> Size:

@@ -8,10 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.clip import Flow, Picture, Segment, Size, Tick
 from pipeline.settings import Time
 from pipeline.sources import Source
 from pipeline.stages import flow, shots
+from pipeline.stages.flow import Match
 
 T = TypeVar("T")
 
@@ -37,33 +41,43 @@ def read_ahead(items: Generator[T, None, None], depth: int = 2) -> Generator[T, 
 
 @dataclass(frozen=True)
 class View:
-    """What motion is measured on: a picture's luma at dream size, uint8 [h, w], and its thumb, uint8 [90, 160]."""
+    """What motion is measured on: the picture at dream size, uint8 [h, w] or [h, w, 3], and its thumb [90, 160]."""
 
-    luma: flow.Luma
-    thumb: flow.Luma
-
-    @staticmethod
-    def of(picture: Picture, size: Size) -> View:
-        return View(flow.luma(picture, size), shots.thumb(picture))
+    seen: NDArray[np.uint8]
+    thumb: NDArray[np.uint8]
 
 
-def motion(now: View, before: View | None, time: Time) -> Flow:
-    """How the picture moved between two views; none at the start, after a cut, or with --flow none."""
-    size = Size(*now.luma.shape)
-    if before is None or time.flow == "none":
-        return Flow.none(size)
-    if time.cuts == "auto" and shots.is_cut(now.thumb, before.thumb):
-        return Flow.none(size)
-    return flow.measure(now.luma, before.luma)
+@dataclass(frozen=True)
+class Motion:
+    """How the picture moves from view to view, as the settings say. match: how two views are laid over each other."""
+
+    time: Time
+    match: Match = flow.dis
+
+    def view(self, picture: Picture, size: Size) -> View:
+        """size: of the dream."""
+        look = flow.luma if self.match is flow.dis else flow.colours
+        return View(look(picture, size), shots.thumb(picture))
+
+    def between(self, now: View, before: View | None) -> Flow:
+        """None at the start, after a cut, or with --flow none; that of a blend, which knows none, stands still."""
+        size = Size(*now.seen.shape[:2])
+        if before is None or self.time.flow == "none":
+            return Flow.none(size)
+        if self.time.cuts == "auto" and shots.is_cut(now.thumb, before.thumb):
+            return Flow.none(size)
+        if self.time.carry == "blend":
+            return Flow.still(size)
+        return flow.measure(now.seen, before.seen, self.match)
 
 
 def ticks(
-    source: Source, last: Segment | None, dream_size: Callable[[Size], Size], time: Time
+    source: Source, last: Segment | None, dream_size: Callable[[Size], Size], motion: Motion
 ) -> Generator[Tick, None, None]:
     """Each frame of a source with its motion, or those after segment `last`."""
     before = None
     for frame in source.frames(last):
-        now = View.of(frame.picture, dream_size(frame.size))
+        now = motion.view(frame.picture, dream_size(frame.size))
         if last is None or frame.index >= last.end:
-            yield Tick(frame, frame.flow or motion(now, before, time))
+            yield Tick(frame, frame.flow or motion.between(now, before))
         before = now

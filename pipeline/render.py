@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline import device, looks
-from pipeline.clip import Clip, Frame, Picture, Segment, Size, Tick, fit
+from pipeline import device, light, looks
+from pipeline.clip import Clip, Deep, Flow, Frame, Picture, Segment, Size, Tick, fit
 from pipeline.errors import InputError, UsageError
-from pipeline.lanes import View, motion, read_ahead, ticks
+from pipeline.lanes import Motion, View, read_ahead, ticks
 from pipeline.net import tap, targets, zoo
 from pipeline.ops import pyramid
 from pipeline.ops.objectives import OBJECTIVES, Callback
@@ -29,6 +30,7 @@ from pipeline.sources import Source
 from pipeline.stages import carry
 from pipeline.stages.carry import Carried
 from pipeline.stages.dream import Look, dream
+from pipeline.stages.flow import matcher
 from pipeline.workdir import Workdir
 
 SEGMENT = 2  # seconds of film at most between two checkpoints
@@ -36,7 +38,7 @@ LIVE_RATE = 24  # frames a second that live pictures are taken for, by schedules
 
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
-Reel = AbstractContextManager[Callable[[Picture, Frame], None]]
+Reel = AbstractContextManager[Callable[[Picture | Deep, Frame], None]]
 """Where pictures go: inside it, a function that writes one."""
 
 
@@ -44,7 +46,9 @@ Reel = AbstractContextManager[Callable[[Picture, Frame], None]]
 class Dreamt:
     """A frame, dreamed. picture: what is shown, uint8 [H, W, 3]: source + strength x dream.
 
-    steps: in each octave. trust: mean over the picture, 0..1. cut: nothing connects it to the frame before.
+    steps: in each octave, of the `iterations` of a full dream. trust: mean over the picture, 0..1.
+    cut: nothing connects it to the frame before. flow: of the source at dream size, [h, w].
+    deep: the picture at the depth of its source, where that is to be written.
     """
 
     frame: Frame
@@ -53,6 +57,9 @@ class Dreamt:
     steps: int
     trust: float
     cut: bool
+    flow: Flow
+    iterations: int
+    deep: Deep | None = None
 
     @property
     def dream(self) -> NDArray[np.float32]:
@@ -99,6 +106,7 @@ class Dreamer:
             cut, OBJECTIVES[knob.objective], objective,
             knob.octaves, knob.octave_scale, knob.jitter, knob.smooth, knob.seed,
         )  # fmt: skip
+        self.motion = _motion(settings, self.device)
         self._live: tuple[View, Carried] | None = None
         self._steps = -1
 
@@ -114,10 +122,7 @@ class Dreamer:
         self, source: Source, last: Segment | None = None, carried: Carried | None = None
     ) -> Generator[Dreamt, None, None]:
         """The film goes by. From its start, or after segment `last` with what that has `carried` over."""
-        time = self.settings.time
-        if self.settings.dream.iterations.constant == 0:  # nothing to hold still
-            time = time.model_copy(update={"flow": "none"})
-        with closing(read_ahead(ticks(source, last, self.size, time))) as ahead:
+        with closing(read_ahead(ticks(source, last, self.size, self.motion))) as ahead:
             for tick in ahead:
                 dreamt = self.dream(tick, carried, source.clip)
                 carried = dreamt.carried
@@ -138,15 +143,20 @@ class Dreamer:
             carried = carried or Carried.nothing(1, size, self.device)
             octaves = len(self.look.sizes(size))
 
-            seed, owed = carry.lay(source, carried, where, trust, steadiness, iterations * step, octaves)
+            if self.settings.time.carry == "blend":
+                seed, owed = carry.blend(source, carried, trust, steadiness)
+            else:
+                seed, owed = carry.lay(source, carried, where, trust, steadiness, iterations * step, octaves)
             dreamed, steps = dream(self.look, seed, owed, iterations, step) if iterations else (source, [0])
             carried = carry.keep(source, dreamed, carried, trust, iterations * step)
 
-            shown = full + strength * pyramid.resize(carried.dream, frame.size)
-            picture = (
-                shown[0].permute(1, 2, 0).mul(255).round_().clamp_(0, 255).byte().cpu().contiguous().numpy()
-            )
-        return Dreamt(frame, picture, carried, steps[0], float(tick.flow.trust.mean()), tick.flow.cut)
+            layer = strength * pyramid.resize(carried.dream, frame.size)
+            picture = _array((full + layer).mul(255).round_().clamp_(0, 255).byte())
+            deep = light.lay(frame.deep, _array(layer)) if frame.deep else None
+        flow = tick.flow
+        return Dreamt(
+            frame, picture, carried, steps[0], float(flow.trust.mean()), flow.cut, flow, iterations, deep
+        )  # fmt: skip
 
     def step(self, picture: Picture) -> Picture:
         """Live pictures: dream on the next one, uint8 RGB [H, W, 3], steady with those given before. InputError."""
@@ -155,12 +165,12 @@ class Dreamer:
                 f"Expected a picture uint8 [H, W, 3], got {picture.dtype} {list(picture.shape)}."
             )
         before, carried = self._live or (None, None)
-        now = View.of(picture, self.size(Size(*picture.shape[:2])))
-        if before is not None and before.luma.shape != now.luma.shape:
+        now = self.motion.view(picture, self.size(Size(*picture.shape[:2])))
+        if before is not None and before.seen.shape != now.seen.shape:
             before, carried = None, None
         self._steps += 1
         frame = Frame(self._steps, self._steps, Fraction(self._steps, LIVE_RATE), picture)
-        dreamt = self.dream(Tick(frame, motion(now, before, self.settings.time)), carried)
+        dreamt = self.dream(Tick(frame, self.motion.between(now, before)), carried)
         self._live = now, dreamt.carried
         return dreamt.picture
 
@@ -184,10 +194,27 @@ class Dreamer:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device).float()[None]
 
 
+def _array(picture: Tensor) -> NDArray[Any]:
+    """[1, 3, H, W] on the device as [H, W, 3] on the CPU."""
+    return picture[0].permute(1, 2, 0).cpu().contiguous().numpy()
+
+
 def _load(settings: Settings) -> tap.Network:
     weights = Path(settings.dream.weights) if settings.dream.weights else None
-    silent = settings.run.quiet or settings.run.progress in ("json", "none")
-    return zoo.load(settings.dream.model, weights, progress=not silent)
+    return zoo.load(settings.dream.model, weights, progress=not _silent(settings))
+
+
+def _motion(settings: Settings, on: torch.device) -> Motion:
+    """How the film's motion is found. Without iterations there is nothing to hold still, and none is looked for."""
+    time = settings.time
+    if settings.dream.iterations.constant == 0:
+        time = time.model_copy(update={"flow": "none"})
+    weights = Path(time.flow_weights) if time.flow_weights else None
+    return Motion(time, matcher(time.flow, weights, on, progress=not _silent(settings)))
+
+
+def _silent(settings: Settings) -> bool:
+    return settings.run.quiet or settings.run.progress in ("json", "none")
 
 
 def _of(network: tap.Network | None) -> dict[str, object]:
@@ -210,7 +237,7 @@ def render(
         for first, segment in groupby(dreams, key=_segments()):
             with reel(first.index) as write:
                 for dreamt in segment:
-                    write(dreamt.picture, dreamt.frame)
+                    write(dreamt.deep or dreamt.picture, dreamt.frame)
                     watch(dreamt)
             work.finish(Segment(first.index, dreamt.frame.index + 1, first.pts, dreamt.pts), dreamt.carried)
 

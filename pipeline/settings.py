@@ -98,7 +98,7 @@ class Input(Group):
     every: int = knob(1, "dream each Nth frame only, at the same duration", low=1, high=100_000)
     fps: str | None = knob(
         None,
-        "frame rate: of a picture sequence (24 when not given)",
+        "frame rate: of pictures (24 when not given), or of a clip, which else keeps its own timing",
         metavar="RATE",
     )
     size: str | None = knob(None, "resize first: 640x360, 0.5x or max:1280", metavar="SIZE")
@@ -135,25 +135,48 @@ class Time(Group):
     steadiness: Number = knob(
         "0.9", "how much of the dream is carried along the motion to the next frame", low=0, high=0.99
     )
-    flow: Literal["dis", "none"] = knob("dis", "how motion is found; none: each frame dreams alone")
+    carry: Literal["flow", "blend"] = knob(
+        "flow", "flow: the dream, along the motion; blend: the whole picture before, where it lay, as in 2015"
+    )
+    flow: Literal["dis", "raft", "raft-large", "none"] = knob(
+        "dis", "how motion is found; raft is for GPUs; none: each frame dreams alone"
+    )
+    flow_weights: str | None = knob(
+        None, "weights of RAFT, .safetensors or .pth, instead of a download", metavar="FILE"
+    )
     cuts: Literal["auto", "off"] = knob("auto", "start a fresh dream where the film cuts")
 
 
 class Output(Group):
     out: str | None = knob(
-        None, "where to: .mp4 .mov .mkv, .png, frame.%04d.png, or DIR/", short="o", metavar="PATH"
+        None,
+        "where to: .mp4 .mov .mkv .webm .gif, .png, frame.%04d.png, DIR/, or - (mkv to stdout)",
+        short="o",
+        metavar="PATH",
     )
-    codec: Literal["h264", "h265"] = knob("h264", "video codec")
+    codec: Literal[
+        "auto", "h264", "h265", "av1", "vp9", "prores", "prores4444", "dnxhr", "ffv1", "gif",
+        "h264_nvenc", "h265_nvenc", "av1_nvenc", "h264_qsv", "h265_qsv", "h264_videotoolbox", "h265_videotoolbox",
+    ] = knob(
+        "auto", "video codec; auto: what the output's ending usually holds, and h265 for HDR", metavar="CODEC"
+    )  # fmt: skip
     crf: int = knob(16, "quality, lower is better and larger", low=0, high=51)
     encoder_preset: Literal[
         "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
     ] = knob("medium", "the encoder's own word for speed against size")
     pixel_format: str = knob(
-        "auto", "yuv420p, yuv444p, yuv420p10le ...; auto: yuv420p, or yuv444p for odd sizes"
+        "auto",
+        "yuv420p, yuv444p, yuv420p10le ...; auto: the codec's own, with the bits and transparency it can keep",
     )
+    hdr: Literal["keep", "sdr"] = knob("keep", "HDR as HDR where the output can hold it, or mapped to SDR")
     audio: Literal["keep", "none"] = knob("keep", "the source's sound")
     preview: int = knob(
         0, "only this many frames across the film, as one picture", low=0, high=64, metavar="[N]"
+    )
+    report: str | None = knob(
+        None,
+        "a page of pictures and measures of the render, with .csv and .json beside it",
+        metavar="FILE.html",
     )
     yes: bool = knob(False, "overwrite an existing output", short="y")
 
@@ -210,7 +233,8 @@ class Settings(Group):
 
 NOT_IN_A_RECIPE = {
     "dream": ("weights",),
-    "output": ("out", "preview", "yes", "audio"),
+    "time": ("flow_weights",),
+    "output": ("out", "preview", "report", "yes", "audio"),
 }
 
 

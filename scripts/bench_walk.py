@@ -23,7 +23,7 @@ from pathlib import Path
 from time import perf_counter, process_time, thread_time
 from typing import Any
 
-from pipeline import lanes, looks, render
+from pipeline import codecs, lanes, looks, render
 from pipeline.clip import Frame
 from pipeline.settings import Input
 from pipeline.sources import SceneSource, open_source
@@ -65,7 +65,7 @@ def stages() -> Clock:
     clock = Clock()
     clock.wrap(flow, "measure", "flow")
     clock.wrap(shots, "is_cut", "cuts")
-    clock.wrap(lanes.View, "of", "views")
+    clock.wrap(lanes.Motion, "view", "views")
     clock.wrap(dream, "gradient", "forward + backward")
     clock.wrap(carry, "lay", "carry")
     clock.wrap(carry, "keep", "carry")
@@ -81,7 +81,7 @@ def bench(args: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         clip = drawn(Path(folder), args.size, args.frames, dreamer.threads)
         source = open_source(str(clip), Input())
-        pixels = encode.pixel_format("auto", source.clip.size)
+        pixels = codecs.pixel_format("auto", "h264", source.clip.size)
         encoding = encode.Encoding("h264", 16, "medium", pixels, dreamer.threads)
         rows: dict[str, dict[str, float]] = {}
         with encode.film(Path(folder) / "out.mp4", source.clip, encoding) as write:
@@ -109,7 +109,7 @@ def drawn(folder: Path, size: str, frames: int, threads: int) -> Path:
     """The drawn scene as a clip, there and back as often as it takes."""
     source = SceneSource.of(Input(size=size))
     path = folder / "scene.mp4"
-    encoding = encode.Encoding("h264", 12, "veryfast", encode.pixel_format("auto", source.clip.size), threads)
+    encoding = encode.Encoding("h264", 12, "veryfast", codecs.pixel_format("auto", "h264", source.clip.size), threads)
     there = list(range(len(source.chosen)))
     turns = (there + there[-2:0:-1]) * (frames // len(there) + 1)
     with encode.film(path, source.clip, encoding) as write:

@@ -266,9 +266,9 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Trains the network in the box, or exports what is trained.")
     add = parser.add_argument
     add("--seed", type=int, default=1)
-    add("--steps", type=int, default=20000, help="updates of the weights")
+    add("--steps", type=int, default=14000, help="updates of the weights")
     add("--plain", type=int, default=800, help="updates before pictures are pushed")
-    add("--large", type=int, default=14000, help="updates on pictures of two thirds of --size")
+    add("--large", type=int, default=9800, help="updates on pictures of two thirds of --size")
     add("--batch", type=int, default=32)
     add("--size", type=int, default=96, help="side of a picture at the end; a multiple of 48")
     add("--eps", type=float, default=1.0, help="how far a picture is pushed: L2, pixels in 0..1, at 96x96")
@@ -288,6 +288,7 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     options = parsed()
     torch.set_num_threads(options.threads)
+    cv2.setNumThreads(1)  # a pool of threads does not survive the fork of the workers
     if not options.export:
         train(options)
     export(options)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from torchvision.models import optical_flow
 
 from conftest import texture
 from pipeline.clip import Size
+from pipeline.errors import ModelError
+from pipeline.net.raft import Raft
 from pipeline.ops.warp import warp
 from pipeline.stages import carry, flow, shots
 from pipeline.stages.carry import Carried
@@ -23,6 +27,11 @@ def planes(seed: int, scale: float = 1.0) -> torch.Tensor:
     return scale * torch.rand(1, 3, *SIZE, generator=torch.manual_seed(seed))
 
 
+def of(dream: torch.Tensor, strength: torch.Tensor, effort: torch.Tensor) -> Carried:
+    """What a frame of middle grey leaves to the next."""
+    return Carried(dream, torch.full_like(dream, 0.5), strength, effort)
+
+
 def still(lanes: int = 1) -> torch.Tensor:
     return torch.zeros(lanes, 2, *SIZE)
 
@@ -30,7 +39,7 @@ def still(lanes: int = 1) -> torch.Tensor:
 def test_the_seed_is_the_source_plus_the_faded_warped_dream() -> None:
     source, dream = planes(0), planes(1, 0.2) - 0.1
     trust = torch.rand(1, 1, *SIZE, generator=torch.manual_seed(2))
-    carried = Carried(dream, torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
+    carried = of(dream, torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
     seed, owed = carry.lay(source, carried, still(), trust, 0.9, 15, 3)
     assert torch.allclose(seed, (source + 0.9 * trust * dream).clamp(0, 1), atol=1e-5)
     assert torch.allclose(owed, 1 - 0.9 * trust)
@@ -38,10 +47,20 @@ def test_the_seed_is_the_source_plus_the_faded_warped_dream() -> None:
 
 def test_a_pixel_without_trust_owes_everything_and_keeps_nothing() -> None:
     source = planes(0)
-    carried = Carried(planes(1) - 0.5, torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
+    carried = of(planes(1) - 0.5, torch.ones(1, 1, 1, 1), torch.ones(1, 1, 1, 1))
     seed, owed = carry.lay(source, carried, still(), torch.zeros(1, 1, *SIZE), 0.9, 15, 3)
     assert torch.equal(seed, source)
     assert torch.all(owed == 1)
+
+
+def test_a_blend_is_of_whole_pictures_as_they_lie_and_owes_everything() -> None:
+    """DeepDreamVideo: the frame's dream starts from a mix of its picture and the dreamed picture before."""
+    source, before, after = planes(0), planes(1), planes(2)
+    carried = carry.keep(before, after, Carried.nothing(1, SIZE, CPU), torch.zeros(1, 1, *SIZE), 15)
+    seed, owed = carry.blend(source, carried, torch.ones(1, 1, *SIZE), 0.3)
+    assert torch.allclose(seed, 0.7 * source + 0.3 * after, atol=1e-6)
+    assert torch.all(owed == 1)
+    assert torch.equal(carry.blend(source, carried, torch.zeros(1, 1, *SIZE), 0.3)[0], source)
 
 
 def test_flow_points_back_to_where_the_pixel_was() -> None:
@@ -77,7 +96,7 @@ def test_the_governor_holds_a_dream_that_outgrew_its_shots_first() -> None:
 
 def test_the_governor_follows_a_scheduled_rise_and_fall() -> None:
     first = planes(1) - 0.5
-    carried = Carried(4 * first, carry.rms(first), torch.full((1, 1, 1, 1), 15.0))
+    carried = of(4 * first, carry.rms(first), torch.full((1, 1, 1, 1), 15.0))
     assert torch.equal(carry.governed(carried, 60, 1), carried.dream)
     held = float(carry.rms(carry.governed(carried, 3, 1)))
     assert held == pytest.approx(1.1 * 0.2**0.6 * float(carry.rms(first)), rel=1e-4)
@@ -87,8 +106,8 @@ def test_a_fade_from_black_may_reach_what_any_dream_reaches() -> None:
     """Twenty grey levels is what an ImageNet network dreams in ten steps of 1.5 over three octaves."""
     zero = torch.zeros(1, 1, 1, 1)
     lit = (planes(1) - 0.5) * 20 / 255 / float(carry.rms(planes(1) - 0.5))
-    assert torch.equal(carry.governed(Carried(lit, zero, zero), 15, 3), lit)
-    burnt = carry.governed(Carried(2 * lit, zero, zero), 15, 3)
+    assert torch.equal(carry.governed(of(lit, zero, zero), 15, 3), lit)
+    burnt = carry.governed(of(2 * lit, zero, zero), 15, 3)
     assert float(carry.rms(burnt)) < 1.2 * float(carry.rms(lit))
 
 
@@ -102,7 +121,7 @@ def test_nothing_stays_nothing() -> None:
 
 def test_only_a_frame_dreamed_anew_is_its_shots_first() -> None:
     half = torch.full((1, 1, 1, 1), 0.5)
-    before = Carried(planes(1), half, half)
+    before = of(planes(1), half, half)
     partly = torch.zeros(1, 1, *SIZE)
     partly[..., 0, 0] = 1
     assert float(carry.keep(planes(0), planes(2), before, partly, 15).strength) == 0.5
@@ -114,9 +133,9 @@ def test_only_a_frame_dreamed_anew_is_its_shots_first() -> None:
 def test_lanes_are_held_down_one_by_one() -> None:
     loud, quiet = planes(1), 0.1 * planes(2)
     first = torch.full((2, 1, 1, 1), 0.1)
-    held = carry.governed(Carried(torch.cat((loud, quiet)), first, 150 * first), 15, 3)
+    held = carry.governed(of(torch.cat((loud, quiet)), first, 150 * first), 15, 3)
     for lane, dream in enumerate((loud, quiet)):
-        alone = carry.governed(Carried(dream, first[:1], 150 * first[:1]), 15, 3)
+        alone = carry.governed(of(dream, first[:1], 150 * first[:1]), 15, 3)
         assert torch.allclose(held[lane : lane + 1], alone)
 
 
@@ -136,6 +155,31 @@ def test_flow_finds_a_pan_and_trusts_all_but_what_came_into_view(size: tuple[int
     assert np.abs(inner[..., 1]).mean() < 0.3
     assert found.trust[20:-20, 20:-30].mean() > 0.97
     assert found.trust[:, -4:].max() == 0
+
+
+@pytest.fixture(scope="module")
+def raft(tmp_path_factory: pytest.TempPathFactory) -> Raft:
+    """The real network, with weights that have learned nothing."""
+    torch.manual_seed(0)
+    file = tmp_path_factory.mktemp("weights") / "raft.pth"
+    torch.save(optical_flow.raft_small(weights=None).state_dict(), file)
+    return Raft("raft", file, CPU)
+
+
+@pytest.mark.parametrize("size", [(60, 77), (136, 200)])
+def test_raft_matches_both_ways_at_any_size(raft: Raft, size: tuple[int, int]) -> None:
+    now, before = pan(6, size)
+    backward, forward = raft(now, before)
+    again, _ = raft(before, now)
+    assert backward.shape == forward.shape == (*size, 2)
+    assert backward.dtype == np.float32
+    assert np.allclose(forward, again, atol=1e-3)
+    assert flow.measure(now, before, raft).trust.shape == size
+
+
+def test_raft_weights_of_something_else_are_refused(random_weights: Path) -> None:
+    with pytest.raises(ModelError, match="does not fit raft_small"):
+        Raft("raft", random_weights, CPU)
 
 
 def test_tiny_pictures_have_no_motion() -> None:

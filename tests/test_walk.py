@@ -20,6 +20,7 @@ from pipeline.render import Dreamer
 from pipeline.settings import Input
 from pipeline.sources import ClipSource, PictureSource, open_source
 from pipeline.stages import stills
+from pipeline.stages.dream import dream
 
 SMALL = {"octaves": 2, "iterations": 4, "jitter": 4, "threads": 1}
 
@@ -63,6 +64,18 @@ def test_a_cut_starts_a_whole_new_dream(tmp_path: Path) -> None:
     assert [f.steps for f in dreamer().walk(source)] == [4, 1, 1, 4, 1, 1]
     assert [f.steps for f in dreamer(cuts="off").walk(source)][3] > 1  # motion explains little: much is owed
     assert [f.steps for f in dreamer(flow="none").walk(source)] == [4] * 6
+
+
+def test_a_blend_dreams_on_both_pictures_and_takes_every_step(make_clip: Callable[..., Path]) -> None:
+    """Whatever has moved, and as a plain loop would: half this frame, half the dreamed one before."""
+    blending = dreamer(carry="blend", steadiness=0.5)
+    first, second = list(blending.walk(open_source(str(make_clip(frames=2)), Input())))
+    now, before = (torch.from_numpy(f.frame.picture).permute(2, 0, 1)[None] / 255 for f in (second, first))
+    seed = 0.5 * now + 0.5 * (before + first.carried.dream)
+    with torch.no_grad():
+        dreamed, _ = dream(blending.look, seed, torch.ones_like(seed[:, :1]), 4, 1.5)
+    assert second.steps == 4
+    assert torch.allclose(second.carried.dream, dreamed - now, atol=2e-3)
 
 
 def test_no_iterations_and_no_strength_give_the_source(make_clip: Callable[..., Path]) -> None:

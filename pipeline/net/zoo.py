@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
-import re
-import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.fx.proxy import TraceError
 
@@ -22,12 +16,10 @@ from pipeline.errors import ModelError, UsageError, did_you_mean
 from pipeline.net import builtin
 from pipeline.net.cards import CARDS, Card, card
 from pipeline.net.tap import Network, layers
+from pipeline.net.weights import downloaded, fill, misfits, read, sha256
 
 SHIPPED = Path(__file__).with_name("builtin.safetensors")
 """The weights in the box; the .json beside them says how they were made."""
-
-PATIENCE = 20.0
-"""Seconds without an answer before a download is given up."""
 
 CLASSES = 1000
 """Of ImageNet."""
@@ -35,10 +27,6 @@ CLASSES = 1000
 # Built bare: the heads are for training, and what transform_input does is in their cards' mean and std.
 _INCEPTIONS = ("googlenet", "inception_v3")
 _BARE = {"aux_logits": False, "transform_input": False, "init_weights": False}
-# Heads that only training uses; torchvision's files have them, other people's may not.
-_AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
-# torchvision's files of the DenseNets are older than its rule against dots in names.
-_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(?=[12]\.)")
 
 
 def load(name: str, weights: Path | None = None, *, progress: bool = True) -> Network:
@@ -55,17 +43,14 @@ def load(name: str, weights: Path | None = None, *, progress: bool = True) -> Ne
     module = _skeleton(name)
     if not facts.listed:
         facts = _probed(_with_torchvision_facts(facts), module)
-    file, expected = (weights, "") if weights else _downloaded(facts, progress)
-    state = read_weights(file)
-    digest = _sha256(file)
-    if not digest.startswith(expected):
-        raise ModelError(f"{file} is damaged. Delete it, and it will be downloaded again.")
+    file = weights or downloaded(_entry(facts).url, facts.name, facts.megabytes, progress)
+    state, digest = read(file), sha256(file)
     if (classes := _classes(module, state)) != CLASSES:
         module = _skeleton(name, classes)
-    if misfits := _misfits(module, state):
-        what = f"{misfits[0]} ({len(misfits)} misfits)"
+    if wrong := misfits(module, state):
+        what = f"{wrong[0]} ({len(wrong)} misfits)"
         raise ModelError(f"{file.name} does not fit {name}: {what}.{_owner(state)}")
-    _fill(module, state)
+    fill(module, state)
     licence = facts.licence if weights is None else f"{file.name}: under the terms it came with"
     return Network(facts, module, digest, licence)
 
@@ -73,17 +58,16 @@ def load(name: str, weights: Path | None = None, *, progress: bool = True) -> Ne
 def _from_the_box(facts: Card, weights: Path | None) -> Network:
     """The network that ships with this program, with its own weights or others of its kind."""
     file = weights or SHIPPED
-    state = read_weights(file)
-    digest = _sha256(file)
-    if weights is None and digest != json.loads(SHIPPED.with_suffix(".json").read_text())["sha256"]:
+    if weights is None and sha256(file) != json.loads(SHIPPED.with_suffix(".json").read_text())["sha256"]:
         raise ModelError(f"{file} is damaged: its hash is not the one it was made with. Install again.")
+    state = read(file)
     motifs = state.get("motif.bias", torch.zeros(1)).numel() - 1
     module = builtin.build(motifs)
-    if misfits := _misfits(module, state):
-        what = f"{misfits[0]} ({len(misfits)} misfits)"
+    if wrong := misfits(module, state):
+        what = f"{wrong[0]} ({len(wrong)} misfits)"
         raise ModelError(f"{file.name} does not fit {facts.name}: {what}.{_owner(state)}")
-    _fill(module, state)
-    return Network(facts, module, digest, facts.licence)
+    fill(module, state)
+    return Network(facts, module, sha256(file), facts.licence)
 
 
 def build(name: str, classes: int = CLASSES) -> nn.Module:
@@ -100,26 +84,6 @@ def build(name: str, classes: int = CLASSES) -> nn.Module:
     return module.eval().requires_grad_(False)
 
 
-def read_weights(file: Path) -> dict[str, Tensor]:
-    """The state dict in `file`, on the CPU; nothing in it is ever run. ModelError: not readable as one."""
-    try:
-        safe = file.suffix == ".safetensors"
-        state: Any = load_file(file) if safe else torch.load(file, map_location="cpu", weights_only=True)
-    except OSError as problem:
-        raise ModelError(f"cannot read weights from {file}: {problem.strerror or problem}") from problem
-    except Exception as problem:  # what a reader of pickles raises on rubbish is anybody's guess
-        raise ModelError(
-            f"{file} is not a weights file that can be used: damaged, or more than tensors in it."
-            " Expected .safetensors, or a state dict saved with torch.save."
-        ) from problem
-    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
-        state = state["state_dict"]
-    if not isinstance(state, Mapping) or not all(isinstance(part, Tensor) for part in state.values()):
-        raise ModelError(f"{file} holds no state dict: expected names and tensors")
-    names = {key: _OLD_DENSENET.sub(r"\1", key.removeprefix("module.")) for key in state}
-    return {name: state[key] for key, name in names.items() if not name.startswith(_AUXILIARY)}
-
-
 def _skeleton(name: str, classes: int = CLASSES) -> nn.Module:
     """The network without memory for its weights: filling VGG's with random numbers takes seconds."""
     try:
@@ -127,13 +91,6 @@ def _skeleton(name: str, classes: int = CLASSES) -> nn.Module:
             return build(name, classes)
     except NotImplementedError:  # RegNet computes its widths with tensors
         return build(name, classes)
-
-
-def _fill(module: nn.Module, state: Mapping[str, Tensor]) -> None:
-    module.to_empty(device="cpu")
-    # By hand: load_state_dict refuses files whose format versions, which .safetensors cannot hold, are unknown.
-    for name, part in module.state_dict().items():
-        part.copy_(state.get(name, torch.zeros(())))
 
 
 def _classes(module: nn.Module, state: Mapping[str, Tensor]) -> int:
@@ -145,27 +102,9 @@ def _classes(module: nn.Module, state: Mapping[str, Tensor]) -> int:
     return CLASSES
 
 
-def _misfits(module: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
-    """What keeps `state` from being the weights of `module`, in words."""
-    known = module.state_dict()
-    wanted = {name: part for name, part in known.items() if not name.endswith("num_batches_tracked")}
-    missing = [f"it has no {name}" for name in wanted if name not in state]
-    other = [
-        f"{name} is {_shape(state[name])} instead of {_shape(part)}"
-        for name, part in wanted.items()
-        if name in state and state[name].shape != part.shape
-    ]
-    surplus = [f"it has {name}" for name in state if name not in known]
-    return missing + other + surplus
-
-
-def _shape(part: Tensor) -> str:
-    return "x".join(map(str, part.shape))
-
-
 def _owner(state: Mapping[str, Tensor]) -> str:
     for name in (known.name for known in CARDS.values() if known.builder == "torchvision"):
-        if not _misfits(_skeleton(name, _classes(_skeleton(name), state)), state):
+        if not misfits(_skeleton(name, _classes(_skeleton(name), state)), state):
             return f" These look like the weights of {name}: --model {name}"
     return ""
 
@@ -201,38 +140,3 @@ def _entry(facts: Card) -> Any:
     from torchvision.models import get_model_weights  # noqa: PLC0415
 
     return get_model_weights(facts.name)[facts.weights]
-
-
-def _downloaded(facts: Card, progress: bool) -> tuple[Path, str]:
-    """torchvision's weights file, and the digits its sha256 starts with (they stand at the end of its name)."""
-    url = _entry(facts).url
-    file = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
-    expected = file.stem.rpartition("-")[2]
-    if file.exists():
-        return file, expected
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with _patience():  # it writes beside the file, checks, then renames
-            torch.hub.download_url_to_file(url, str(file), expected, progress)
-    except (OSError, RuntimeError, HTTPException) as problem:
-        reason = getattr(problem, "reason", problem)
-        raise ModelError(
-            f"cannot download {facts.name}'s weights ({facts.megabytes:.0f} MB): {reason}"
-            f"\nGet {url} elsewhere and pass it: --weights {file.name}"
-        ) from problem
-    return file, expected
-
-
-@contextlib.contextmanager
-def _patience() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -23,18 +23,19 @@ NOTHING = 1e-6
 class Carried:
     """What one frame leaves to the next.
 
-    dream: D, [L, 3, h, w], -1..1, float and never through a file that loses bits. strength, effort: [L, 1, 1, 1],
-    of the shot's first dream: its rms R0, and the grey levels it climbed, N0 s0.
+    dream: D, [L, 3, h, w], -1..1, float and never through a file that loses bits. ground: the I it lies on.
+    strength, effort: [L, 1, 1, 1], of the shot's first dream: its rms R0, and the grey levels it climbed, N0 s0.
     """
 
     dream: Tensor
+    ground: Tensor
     strength: Tensor
     effort: Tensor
 
     @staticmethod
     def nothing(lanes: int, size: Size, device: torch.device) -> Carried:
-        zero = torch.zeros(lanes, 1, 1, 1, device=device)
-        return Carried(torch.zeros(lanes, 3, *size, device=device), zero, zero)
+        zero, blank = torch.zeros(lanes, 1, 1, 1, device=device), torch.zeros(lanes, 3, *size, device=device)
+        return Carried(blank, blank, zero, zero)
 
 
 def lay(
@@ -55,6 +56,16 @@ def lay(
     kept = steadiness * trust
     warped = warp(governed(carried, effort, octaves), flow)
     return torch.addcmul(source, kept, warped).clamp_(0, 1), 1 - kept
+
+
+def blend(source: Tensor, carried: Carried, trust: Tensor, steadiness: float) -> tuple[Tensor, Tensor]:
+    """As `lay`, but the way of the first dream films: the whole picture before, as it lies, blended over this one.
+
+    It trails and it flickers, and every frame owes a full climb; that is its look. trust: 0 at a cut, else 1.
+    Source: DeepDreamVideo (2015), steadiness .5.
+    """
+    before = carried.ground + carried.dream
+    return torch.lerp(source, before, steadiness * trust), torch.ones_like(trust)
 
 
 def governed(carried: Carried, effort: float, octaves: int) -> Tensor:
@@ -80,11 +91,10 @@ def keep(source: Tensor, dreamed: Tensor, carried: Carried, trust: Tensor, effor
     """What this frame leaves to the next. A frame dreamed wholly anew (trust 0 everywhere) is its shot's first."""
     dream = dreamed - source
     if effort <= 0:
-        return Carried(dream, carried.strength, carried.effort)
+        return Carried(dream, source, carried.strength, carried.effort)
     anew = trust.amax((1, 2, 3), keepdim=True) == 0
-    return Carried(
-        dream, torch.where(anew, rms(dream), carried.strength), torch.where(anew, effort, carried.effort)
-    )
+    first = torch.where(anew, rms(dream), carried.strength), torch.where(anew, effort, carried.effort)
+    return Carried(dream, source, *first)
 
 
 def rms(dream: Tensor) -> Tensor:

@@ -1,12 +1,16 @@
-"""Flow: where each pixel was in the frame before, and whether that can be trusted. Source luma in, Flow out.
+"""Flow: where each pixel was in the frame before, and whether that can be trusted. Source pictures in, Flow out.
 
 Always on the source, never on dreams: dreams are what is to be steadied.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pipeline.clip import Flow, Picture, Plane, Size
@@ -14,6 +18,9 @@ from pipeline.ops import motion
 
 Luma = NDArray[np.uint8]
 """uint8 [H, W]."""
+
+Match = Callable[[NDArray[np.uint8], NDArray[np.uint8]], tuple[Plane, Plane]]
+"""(now, before), both uint8 [H, W] or both [H, W, 3] -> flow back from now, and flow on from before, [H, W, 2]."""
 
 COARSE_BELOW = 400  # px wide: smaller pictures are matched down to single pixels
 HALVED_FROM = 720  # px, the shorter side: larger ones are matched at half size
@@ -27,27 +34,46 @@ def luma(picture: Picture, size: Size) -> Luma:
     return np.asarray(grey, np.uint8)
 
 
-def measure(now: Luma, before: Luma) -> Flow:
-    """Backward flow by DIS, both ways, with trust from their disagreement (DESIGN: M of the carry).
+def colours(picture: Picture, size: Size) -> Picture:
+    """The picture at the size the dream runs at, for a way of matching that sees colours."""
+    small = cv2.resize(picture, (size.width, size.height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
 
-    now, before: uint8 [H, W] of one size. Pictures under 12 px a side carry no motion.
-    Source: Kroeger et al., "Fast Optical Flow using Dense Inverse Search" (2016).
+
+def dis(now: Luma, before: Luma) -> tuple[Plane, Plane]:
+    """Matches greys. Source: Kroeger et al., "Fast Optical Flow using Dense Inverse Search" (2016)."""
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    if now.shape[1] <= COARSE_BELOW:
+        search.setFinestScale(0)
+    return search.calc(now, before, None), search.calc(before, now, None)
+
+
+def matcher(how: str, weights: Path | None, device: torch.device, *, progress: bool = True) -> Match:
+    """The way of matching that --flow names. ModelError where it needs weights that cannot be had."""
+    if not how.startswith("raft"):
+        return dis
+    from pipeline.net.raft import Raft  # noqa: PLC0415 (torchvision is slow to import, and rarely asked for)
+
+    return Raft(how, weights, device, progress=progress)
+
+
+def measure(now: NDArray[np.uint8], before: NDArray[np.uint8], match: Match = dis) -> Flow:
+    """Backward flow, with trust from how well the ways there and back agree (M of the carry).
+
+    now, before: of one size, as `match` takes them. Pictures under 12 px a side carry no motion.
     """
-    height, width = now.shape
+    height, width = now.shape[:2]
     if min(height, width) < 12:
-        return Flow(np.zeros((height, width, 2), np.float32), np.ones((height, width), np.float32))
+        return Flow.still(Size(height, width))
     if min(height, width) >= HALVED_FROM:
         half = (width // 2, height // 2)
         small = measure(
             cv2.resize(now, half, interpolation=cv2.INTER_AREA),
             cv2.resize(before, half, interpolation=cv2.INTER_AREA),
+            match,
         )
         return _enlarged(small, Size(height, width))
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    if width <= COARSE_BELOW:
-        search.setFinestScale(0)
-    backward: Plane = search.calc(now, before, None)
-    forward: Plane = search.calc(before, now, None)
+    backward, forward = match(now, before)
     return Flow(backward, trust(motion.unreliable(backward, forward)))
 
 
