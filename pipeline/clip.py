@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,6 +119,11 @@ class Flow:
         return Flow(np.zeros((*size, 2), np.float32), np.zeros(size, np.float32), cut=True)
 
     @staticmethod
+    def alone(size: Size) -> Flow:
+        """Of a frame that is to dream for itself, though the film does not cut there."""
+        return Flow(np.zeros((*size, 2), np.float32), np.zeros(size, np.float32))
+
+    @staticmethod
     def still(size: Size) -> Flow:
         """Of a frame in which nothing has moved."""
         return Flow(np.zeros((*size, 2), np.float32), np.ones(size, np.float32))
@@ -130,12 +135,14 @@ class Deep:
 
     values: [H, W, 3], uint16 0..65535, or float32 of any value. alpha: float32 [H, W, 1], 0..1, None where there is
     none. transfer: of the values, as of Pixels. premultiplied: the values are alpha times the colour already.
+    header: what its file says of it, for the file that is written.
     """
 
     values: NDArray[np.uint16] | NDArray[np.float32]
     alpha: NDArray[np.float32] | None = None
     transfer: str = "sdr"
     premultiplied: bool = False
+    header: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)

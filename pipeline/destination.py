@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pipeline import recipes
 from pipeline.errors import OutputError, UsageError
 from pipeline.sources import PictureSource, Source
 from pipeline.stages import encode, stills
+
+LONGEST = 200  # bytes of a name, so that what is added to it fits into the 255 most disks take
 
 
 @dataclass(frozen=True)
@@ -86,21 +89,50 @@ class Destination:
     def work_folder(self, parent: str | None) -> Path:
         """Where unfinished work on this is kept: in `parent`, or beside it."""
         name = f"{self.path.name.replace('%', '')}.dreamwork"
+        if len(os.fsencode(name)) > LONGEST:
+            name = f"{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.dreamwork"
         return (Path(parent) if parent else self.path.parent) / name
+
+    def check_report(self, name: str, source: Source, *, overwrite: bool) -> None:
+        """UsageError or OutputError when a report of that name cannot be written beside this."""
+        path = Path(name)
+        if path.suffix.lower() not in (".html", ".htm"):
+            raise UsageError(f"--report {name}: expected a name ending in .html.")
+        if path.parent != self.path.parent:  # that one is there, or will be made
+            check_folder(path.parent, f"--report {name}")
+        taken = {file.resolve() for file in (*source.files(), *self.files(source))}
+        for file in report_files(path):
+            if file.resolve() in taken:
+                raise OutputError(f"--report {name}: {file} is part of this render. Give another name.")
+            if file.is_dir() or (file.exists() and not overwrite):
+                raise OutputError(
+                    f"{file}: is there already. Give -y to overwrite it, or --report another name."
+                )
 
     def check(self, source: Source, *, overwrite: bool, going_on: bool) -> None:
         """OutputError when a file would be overwritten that may not be: never the source itself.
 
         going_on: frames that are there already are from unfinished work of our own.
         """
-        read = {path.resolve() for path in source.files()}
+        read = {_identity(path) for path in source.files()}
         for path in self.files(source):
-            if path.resolve() in read:
+            if path.exists() and _identity(path) in read:
                 raise OutputError(f"{path}: is what is to be dreamed. Give another name with -o.")
             if path.exists() and not overwrite and not (going_on and self.kind == "frames"):
                 raise OutputError(
                     f"{path}: is there already. Give -y to overwrite it, or another name with -o."
                 )
+
+
+def report_files(path: Path) -> tuple[Path, Path, Path]:
+    """What a report is written to: its page, and its numbers as CSV and JSON."""
+    return path, path.with_suffix(".csv"), path.with_suffix(".json")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """The same for every name of one file, links of both kinds included."""
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino
 
 
 def check_folder(folder: Path, out: str) -> None:
@@ -113,6 +145,7 @@ def check_folder(folder: Path, out: str) -> None:
 
 def stem(name: str) -> str:
     """A name to build others from: clip of clips/clip.mp4, frame of frame.%04d.png."""
-    path = Path(name.rstrip("/"))
+    path = Path("stdin" if name == "-" else name.rstrip("/"))
     pattern = not path.is_file() and stills.is_pattern(name)
-    return (path.stem.split("%")[0].strip("._*?#[]- ") if pattern else path.stem.rstrip(". ")) or "dream"
+    bare = path.stem.split("%")[0].strip("._*?#[]- ") if pattern else path.stem.rstrip(". ")
+    return os.fsencode(bare)[:LONGEST].decode(errors="ignore") or "dream"

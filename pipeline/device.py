@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import cv2
 import torch
 
+from pipeline.clip import Size
 from pipeline.errors import DeviceError
 
 
@@ -42,6 +43,19 @@ def use_threads(threads: int) -> int:
 def _cores() -> int:
     # A container or a farm may allow fewer than the machine has; only Linux says so.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def room_for(size: Size, each: int) -> None:
+    """DeviceError when so many bytes for each pixel of a picture are more than this machine has, where it can say."""
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return
+    have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if size.height * size.width * each > have:
+        needs = size.height * size.width * each
+        raise DeviceError(
+            f"A picture of {size} takes about {needs >> 30} GB to dream, and this machine has {have >> 30}. "
+            "Give a smaller --size, or --dream-size max:1920."
+        )
 
 
 @contextmanager

@@ -41,10 +41,14 @@ def read_ahead(items: Generator[T, None, None], depth: int = 2) -> Generator[T, 
 
 @dataclass(frozen=True)
 class View:
-    """What motion is measured on: the picture at dream size, uint8 [h, w] or [h, w, 3], and its thumb [90, 160]."""
+    """What motion is measured on: the picture at dream size, uint8 [h, w] or [h, w, 3], and its thumb [90, 160].
+
+    shown: the thumb that the next is compared with, which a blank one leaves as it was.
+    """
 
     seen: NDArray[np.uint8]
-    thumb: NDArray[np.uint8]
+    thumb: shots.Thumb
+    shown: shots.Thumb
 
 
 @dataclass(frozen=True)
@@ -54,17 +58,21 @@ class Motion:
     time: Time
     match: Match = flow.dis
 
-    def view(self, picture: Picture, size: Size) -> View:
-        """size: of the dream."""
+    def view(self, picture: Picture, size: Size, before: View | None = None) -> View:
+        """size: of the dream. before: of the frame before."""
         look = flow.luma if self.match is flow.dis else flow.colours
-        return View(look(picture, size), shots.thumb(picture))
+        thumb = shots.thumb(picture)
+        shown = before.shown if before is not None and shots.is_blank(thumb) else thumb
+        return View(look(picture, size), thumb, shown)
 
     def between(self, now: View, before: View | None) -> Flow:
         """None at the start, after a cut, or with --flow none; that of a blend, which knows none, stands still."""
         size = Size(*now.seen.shape[:2])
-        if before is None or self.time.flow == "none":
+        if before is None:
             return Flow.none(size)
-        if self.time.cuts == "auto" and shots.is_cut(now.thumb, before.thumb):
+        if self.time.flow == "none":
+            return Flow.alone(size)
+        if self.time.cuts == "auto" and shots.is_cut(now.thumb, before.shown):
             return Flow.none(size)
         if self.time.carry == "blend":
             return Flow.still(size)
@@ -76,8 +84,12 @@ def ticks(
 ) -> Generator[Tick, None, None]:
     """Each frame of a source with its motion, or those after segment `last`."""
     before = None
+    told = shots.file_of(motion.time.cuts)
+    starts = shots.starts(shots.listed(told), source.counted())[0] if told else frozenset()
     for frame in source.frames(last):
-        now = motion.view(frame.picture, dream_size(frame.size))
+        size = dream_size(frame.size)
+        now = motion.view(frame.picture, size, before)
         if last is None or frame.index >= last.end:
-            yield Tick(frame, frame.flow or motion.between(now, before))
+            flow = Flow.none(size) if frame.index in starts else frame.flow or motion.between(now, before)
+            yield Tick(frame, flow)
         before = now

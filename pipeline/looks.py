@@ -12,18 +12,24 @@ from pipeline.overrides import Layer
 from pipeline.settings import Settings
 
 OWN = ("layers", "objective", "smooth", "dream_size", "octaves", "octave_scale", "jitter")
+DOORS = ("zoom_",)  # what the names of presets begin with that are for one door only
 # In a wheel the presets lie inside the package, in a checkout beside it.
 FOLDERS = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")
 
 
-def presets() -> dict[str, Path]:
-    """Name -> file of every preset in the box."""
-    return {path.stem: path for folder in FOLDERS for path in sorted(folder.glob("*.toml"))}
+def presets(model: type[Settings] = Settings) -> dict[str, Path]:
+    """Name -> file of every preset in the box for these settings: configs/zoom_spiral.toml is a zoom's `spiral`."""
+    files = {path.stem: path for folder in FOLDERS for path in sorted(folder.glob("*.toml"))}
+    own = model.PRESETS
+    others = tuple(other for other in DOORS if other != own)
+    return {
+        n.removeprefix(own): f for n, f in files.items() if n.startswith(own) and not n.startswith(others)
+    }
 
 
-def preset(name: str) -> Layer:
+def preset(name: str, model: type[Settings] = Settings) -> Layer:
     """A preset's overrides. UsageError with close names."""
-    known = presets()
+    known = presets(model)
     if name not in known:
         raise UsageError(f"No preset is called {name!r}; --presets lists them.{did_you_mean(name, known)}")
     return Layer(f"preset {name}", overrides.read_tables(known[name]).values)
@@ -41,21 +47,21 @@ def own_defaults(model: str) -> Layer:
     return Layer(f"network {facts.name}", {"dream": {k: v for k, v in values.items() if v is not None}})
 
 
-def settle(layers: Sequence[Layer]) -> tuple[Settings, dict[str, str]]:
+def settle(layers: Sequence[Layer], model: type[Settings] = Settings) -> tuple[Settings, dict[str, str]]:
     """Merge layers, later over earlier, above the defaults of the network they name."""
-    model = str(overrides.resolve([])[0].dream.model)
+    network = str(overrides.resolve([], model)[0].dream.model)
     for layer in layers:
-        model = str(layer.values.get("dream", {}).get("model", model))
-    return overrides.resolve([own_defaults(model), *layers])
+        network = str(layer.values.get("dream", {}).get("model", network))
+    return overrides.resolve([own_defaults(network), *layers], model)
 
 
-def of(**knobs: object) -> Settings:
+def of(model: type[Settings] = Settings, /, **knobs: object) -> Settings:
     """Settings from Python keywords, each a knob's name: `of(layers="mixed4c", octaves=5)`.
 
     Takes `preset=` too. Raises UsageError with close names for a knob that is not there.
     """
     asked = knobs.pop("preset", ())
     names = [asked] if isinstance(asked, str) else list(asked) if isinstance(asked, Sequence) else []
-    layers = [preset(name) for name in names]
-    layers += [overrides.place(name, value, "keyword") for name, value in knobs.items()]
-    return settle(layers)[0]
+    layers = [preset(name, model) for name in names]
+    layers += [overrides.place(name, value, "keyword", model) for name, value in knobs.items()]
+    return settle(layers, model)[0]

@@ -7,17 +7,20 @@ matrix and range; every library's default is an untagged bt601, which players sh
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Any, SupportsBytes, cast
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
-from pipeline.clip import Picture, Size
+from pipeline.clip import Deep, Pixels, Size, Transfer
 from pipeline.errors import InputError
 
 FORMATS = (
@@ -25,9 +28,12 @@ FORMATS = (
     "h264,hevc,obu,m4v,gif,apng,dv,wav,flac,mp3,aac"
 )
 MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc", 10: "bt2020nc"}
-BT709 = 1
+TRANSFERS: dict[int, Transfer] = {16: "pq", 18: "hlg"}
+TRANSFER_NUMBERS = {"pq": 16, "hlg": 18, "sdr": 1, "linear": 1}
+BT709, BT2020 = 1, 9
 UNSPECIFIED = 2
 LIMITED, FULL = 1, 2
+PRIMARIES = (1, 4, 5, 6, 7, 9, 11, 12)
 
 
 @dataclass(frozen=True)
@@ -44,12 +50,17 @@ def open_clip(path: Path) -> InputContainer:
         raise InputError(f"{path}: no such file. Check the name and the folder.")
     whitelists = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
     try:
-        container = av.open(f"file:{path.resolve()}", container_options=whitelists)
+        container = av.open(local(path.resolve()), container_options=whitelists)
     except (av.error.FFmpegError, ValueError, OSError) as error:
         raise InputError(
             f"{path}: cannot be read as a clip ({_reason(error)}). Expected a video such as .mp4, .mov or .mkv."
         ) from None
     return container
+
+
+def local(path: Path) -> str:
+    """A path as a name FFmpeg takes for nothing but a local file."""
+    return f"file:{path.absolute()}"
 
 
 def _reason(error: Exception) -> str:
@@ -108,17 +119,118 @@ class Converter:
         return cast(av.VideoFrame, self._graph.pull())
 
 
-def to_rgb(frame: av.VideoFrame, converters: dict[object, Converter], size: Size | None) -> Picture:
-    """A decoded frame as RGB uint8, upright, resized to `size` (None: as it is).
+def to_rgb(
+    frame: av.VideoFrame, converters: dict[object, Converter], size: Size | None, layout: str = "rgb24"
+) -> NDArray[Any]:
+    """A decoded frame as RGB, upright, resized to `size` (None: as it is): uint8 [H, W, 3], or by another layout.
 
-    converters: kept by the caller from frame to frame; one is added whenever the stream changes its format.
+    layout: rgb24, rgba, rgb48le or rgba64le. converters: kept by the caller from frame to frame; one is added
+    whenever the stream changes its format.
     """
     stored = Size(frame.height, frame.width)
     turns = round(frame.rotation / 90) % 4
     target = stored if size is None else Size(size.width, size.height) if turns % 2 else size
     colour = colour_of(frame)
-    key = (stored, frame.format.name, colour, target)
+    key = (stored, frame.format.name, colour, target, layout)
     if key not in converters:
-        converters[key] = Converter((stored, frame.format.name), (target, "rgb24"), read=colour)
-    picture = converters[key](frame).to_ndarray(format="rgb24")
+        read = None if frame.format.is_rgb else colour
+        converters[key] = Converter((stored, frame.format.name), (target, layout), read=read)
+    picture = converters[key](frame).to_ndarray(format=layout)
     return np.ascontiguousarray(np.rot90(picture, turns))
+
+
+def deep_of(
+    frame: av.VideoFrame, converters: dict[object, Converter], size: Size | None, pixels: Pixels
+) -> Deep:
+    """A decoded frame at full depth, upright, resized to `size`, of a stream whose pixels hold this."""
+    if pixels.bits == 8 and frame.format.is_rgb:  # exact, as swscale's way from 8 bits to 16 is not
+        array = to_rgb(frame, converters, size, "rgba" if pixels.alpha else "rgb24").astype(np.uint16) * 257
+    else:
+        array = to_rgb(frame, converters, size, "rgba64le" if pixels.alpha else "rgb48le")
+    alpha = array[..., 3:].astype(np.float32) / np.float32(65535) if pixels.alpha else None
+    return Deep(np.ascontiguousarray(array[..., :3]), alpha, pixels.transfer)
+
+
+def pixels_of(frame: av.VideoFrame) -> Pixels:
+    """What the pixels of a stream hold, by one of its frames."""
+    parts = frame.format.components
+    primaries = int(frame.color_primaries)
+    transfer: Transfer = TRANSFERS.get(int(frame.color_trc), "sdr")
+    mastering, light = _mastering(frame) if transfer != "sdr" else ("", "")
+    return Pixels(
+        max(part.bits for part in parts),
+        any(part.is_alpha for part in parts) or frame.format.name == "pal8",
+        transfer,
+        primaries if primaries in PRIMARIES else BT2020 if transfer != "sdr" else BT709,
+        mastering,
+        light,
+    )
+
+
+def _mastering(frame: av.VideoFrame) -> tuple[str, str]:
+    """Mastering display and light level of an HDR frame, as Pixels says them; '' for what it does not tell."""
+    display = bytes(cast(SupportsBytes, frame.side_data.get("MASTERING_DISPLAY_METADATA", b"")))
+    level = bytes(cast(SupportsBytes, frame.side_data.get("CONTENT_LIGHT_LEVEL", b"")))
+    said = ""
+    # AVMasteringDisplayMetadata is ten fractions and two flags.
+    if len(display) >= 88:
+        *numbers, has_primaries, has_luminance = struct.unpack("=20i2i", display[:88])
+        tops, bottoms = numbers[0::2], numbers[1::2]
+        if has_primaries and has_luminance and all(bottoms):
+            units = [50_000] * 8 + [10_000] * 2
+            rx, ry, gx, gy, bx, by, wx, wy, low, high = (
+                round(top * unit / bottom) for top, bottom, unit in zip(tops, bottoms, units, strict=True)
+            )
+            said = f"G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({high},{low})"
+    return said, "{},{}".format(*struct.unpack("=2I", level[:8])) if len(level) >= 8 else ""
+
+
+def ticks(seconds: Fraction, time_base: Fraction) -> int:
+    """A time as a whole number of ticks, the nearest one."""
+    return round(seconds / time_base)
+
+
+def alpha_decoder(stream: VideoStream) -> av.VideoCodecContext | None:
+    """The decoder of a WebM stream with transparency, which FFmpeg's own leaves out; None for any other."""
+    names = {"vp9": "libvpx-vp9", "vp8": "libvpx"}
+    told = {name.lower(): value for name, value in stream.metadata.items()}
+    if told.get("alpha_mode") != "1" or stream.codec_context.name not in (*names, *names.values()):
+        return None
+    name = names.get(stream.codec_context.name, stream.codec_context.name)
+    return cast(av.VideoCodecContext, av.CodecContext.create(name, "r"))
+
+
+def deinterlaced(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """The same frames at the same times, with those stored as fields made whole from the frames around them."""
+    graph: av.filter.Graph | None = None
+    shape: tuple[int, int, str] | None = None
+    for frame in frames:
+        now = (frame.width, frame.height, frame.format.name)
+        if graph is None or now != shape:
+            if graph is not None:
+                yield from _pulled(graph, None)
+            shape = now
+            graph = _bwdif(frame)
+        yield from _pulled(graph, frame)
+    if graph is not None:
+        yield from _pulled(graph, None)
+
+
+def _bwdif(frame: av.VideoFrame) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    unit = frame.time_base or Fraction(1, 1000)
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=unit)
+    filtered, sink = graph.add("bwdif", "mode=send_frame:deint=interlaced"), graph.add("buffersink")
+    source.link_to(filtered)
+    filtered.link_to(sink)
+    graph.configure()
+    return graph
+
+
+def _pulled(graph: av.filter.Graph, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
+    graph.push(frame)
+    while True:
+        try:
+            yield cast(av.VideoFrame, graph.pull())
+        except (BlockingIOError, EOFError):
+            return

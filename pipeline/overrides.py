@@ -27,9 +27,9 @@ class Layer:
     values: Mapping[str, Mapping[str, Any]]
 
 
-def place(name: str, value: Any, origin: str) -> Layer:
+def place(name: str, value: Any, origin: str, model: type[Settings] = Settings) -> Layer:
     """A Layer of one setting named `octaves` or `dream.octaves`. UsageError with close names."""
-    known = knobs()
+    known = knobs(model)
     group, _, bare = name.rpartition(".")
     bare = bare.replace("-", "_")
     if bare not in known or group not in ("", known[bare][0]):
@@ -38,8 +38,8 @@ def place(name: str, value: Any, origin: str) -> Layer:
     return Layer(origin, {known[bare][0]: {bare: value}})
 
 
-def resolve(layers: Sequence[Layer]) -> tuple[Settings, dict[str, str]]:
-    """Merge, later over earlier. Gives the settings and, by "group.name", where each value came from.
+def resolve(layers: Sequence[Layer], model: type[Settings] = Settings) -> tuple[Settings, dict[str, str]]:
+    """Merge, later over earlier. Gives the settings, a `model`, and, by "group.name", where each value came from.
 
     UsageError names the layer, the setting, and close names where a key is unknown.
     """
@@ -47,18 +47,18 @@ def resolve(layers: Sequence[Layer]) -> tuple[Settings, dict[str, str]]:
     origins: dict[str, str] = {}
     for layer in layers:
         for group, table in layer.values.items():
-            if group not in Settings.model_fields or not isinstance(table, Mapping):
-                known = list(Settings.model_fields)
+            if group not in model.model_fields or not isinstance(table, Mapping):
+                known = list(model.model_fields)
                 raise UsageError(
                     f"{layer.origin}: {group!r} is no table of settings (there are {', '.join(known)})."
-                    + did_you_mean(group, [*known, *knobs()])
+                    + did_you_mean(group, [*known, *knobs(model)])
                 )
             for name, value in table.items():
-                place(f"{group}.{name}", value, layer.origin)
+                place(f"{group}.{name}", value, layer.origin, model)
                 merged.setdefault(group, {})[name] = value
                 origins[f"{group}.{name}"] = layer.origin
     try:
-        return Settings.model_validate(merged), origins
+        return model.model_validate(merged), origins
     except ValidationError as error:
         raise _usage_error(error, origins) from None
 

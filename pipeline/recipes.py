@@ -11,7 +11,7 @@ from pipeline.settings import Settings
 from pipeline.stages import stills
 
 
-def like(path: Path) -> Layer:
+def like(path: Path, model: type[Settings] = Settings) -> Layer:
     """The recipe inside a film or still this program made, or in a .recipe.toml beside it. InputError without one.
 
     A film may come from a stranger: only what a recipe can hold is taken, no path, no permission.
@@ -19,7 +19,7 @@ def like(path: Path) -> Layer:
     recipe = _recipe_of(path)
     if recipe is None:
         raise InputError(f"{path}: holds no recipe. --like reads films and stills that this program made.")
-    allowed = Settings().recipe()
+    allowed = model().recipe()
     tables = overrides.parse_tables(recipe, path.name)
     taken = {
         group: {name: value for name, value in tables.get(group, {}).items() if name in table}

@@ -29,7 +29,7 @@ from pipeline.settings import Settings
 from pipeline.sources import Source
 from pipeline.stages import carry
 from pipeline.stages.carry import Carried
-from pipeline.stages.dream import Look, dream
+from pipeline.stages.dream import Dreamed, Look, dream
 from pipeline.stages.flow import matcher
 from pipeline.workdir import Workdir
 
@@ -38,7 +38,9 @@ LIVE_RATE = 24  # frames a second that live pictures are taken for, by schedules
 
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
-Reel = AbstractContextManager[Callable[[Picture | Deep, Frame], None]]
+Write = Callable[[Picture | Deep, Frame], None]
+
+Reel = AbstractContextManager[Write]
 """Where pictures go: inside it, a function that writes one."""
 
 
@@ -46,20 +48,29 @@ Reel = AbstractContextManager[Callable[[Picture | Deep, Frame], None]]
 class Dreamt:
     """A frame, dreamed. picture: what is shown, uint8 [H, W, 3]: source + strength x dream.
 
-    steps: in each octave, of the `iterations` of a full dream. trust: mean over the picture, 0..1.
-    cut: nothing connects it to the frame before. flow: of the source at dream size, [h, w].
-    deep: the picture at the depth of its source, where that is to be written.
+    flow: of the source at dream size, [h, w]. steps: in each octave, of the `iterations` of a full dream; lost:
+    of all of them, those whose gradient was no number. deep: the picture at the depth of its source, where that
+    is to be written.
     """
 
     frame: Frame
     picture: Picture
     carried: Carried
-    steps: int
-    trust: float
-    cut: bool
     flow: Flow
+    steps: int
     iterations: int
+    lost: int
     deep: Deep | None = None
+
+    @property
+    def trust(self) -> float:
+        """In the flow, mean over the picture, 0..1."""
+        return float(self.flow.trust.mean())
+
+    @property
+    def cut(self) -> bool:
+        """Nothing connects it to the frame before."""
+        return self.flow.cut
 
     @property
     def dream(self) -> NDArray[np.float32]:
@@ -132,6 +143,9 @@ class Dreamer:
     def dream(self, tick: Tick, carried: Carried | None = None, clip: Clip | None = None) -> Dreamt:
         """One frame: lay the carried dream on it, climb what is owed, keep what is new."""
         frame, size = tick.frame, self.size(tick.frame.size)
+        if self.settings.dream.iterations.constant == 0:
+            blank = Carried.nothing(1, size, self.device)
+            return Dreamt(frame, frame.picture, blank, tick.flow, 0, 0, 0, frame.deep)
         iterations, step, steadiness, strength = self._knobs(frame, clip)
         with device.memory(f"dreaming at {size}"):
             full = self._tensor(frame.picture.transpose(2, 0, 1)) / 255
@@ -147,16 +161,16 @@ class Dreamer:
                 seed, owed = carry.blend(source, carried, trust, steadiness)
             else:
                 seed, owed = carry.lay(source, carried, where, trust, steadiness, iterations * step, octaves)
-            dreamed, steps = dream(self.look, seed, owed, iterations, step) if iterations else (source, [0])
-            carried = carry.keep(source, dreamed, carried, trust, iterations * step)
+            dreamed = (
+                dream(self.look, seed, owed, iterations, step) if iterations else Dreamed.nothing(source)
+            )
+            carried = carry.keep(source, dreamed.picture, carried, trust, iterations * step)
 
             layer = strength * pyramid.resize(carried.dream, frame.size)
             picture = _array((full + layer).mul(255).round_().clamp_(0, 255).byte())
             deep = light.lay(frame.deep, _array(layer)) if frame.deep else None
-        flow = tick.flow
-        return Dreamt(
-            frame, picture, carried, steps[0], float(flow.trust.mean()), flow.cut, flow, iterations, deep
-        )  # fmt: skip
+            lost = int(dreamed.lost.sum())
+        return Dreamt(frame, picture, carried, tick.flow, dreamed.steps[0], iterations, lost, deep)
 
     def step(self, picture: Picture) -> Picture:
         """Live pictures: dream on the next one, uint8 RGB [H, W, 3], steady with those given before. InputError."""
@@ -165,7 +179,7 @@ class Dreamer:
                 f"Expected a picture uint8 [H, W, 3], got {picture.dtype} {list(picture.shape)}."
             )
         before, carried = self._live or (None, None)
-        now = self.motion.view(picture, self.size(Size(*picture.shape[:2])))
+        now = self.motion.view(picture, self.size(Size(*picture.shape[:2])), before)
         if before is not None and before.seen.shape != now.seen.shape:
             before, carried = None, None
         self._steps += 1

@@ -7,7 +7,7 @@ Settings has six groups (input, dream, time, output, speed, run), each a table i
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
@@ -74,7 +74,7 @@ class Group(BaseModel):
         if low is None or high is None or value is None:
             return value
         if isinstance(value, Schedule):
-            return value.within(low, high)
+            return value.within(low, high, f"--{info.field_name}".replace("_", "-"))
         if not low <= value <= high:
             raise ValueError(f"{value} is outside {low:g} to {high:g}")
         return value
@@ -100,6 +100,9 @@ class Input(Group):
         None,
         "frame rate: of pictures (24 when not given), or of a clip, which else keeps its own timing",
         metavar="RATE",
+    )
+    input_space: Literal["auto", "srgb", "linear"] = knob(
+        "auto", "what the values of pictures stand for; auto: linear light in EXR and float TIFF, else sRGB"
     )
     size: str | None = knob(None, "resize first: 640x360, 0.5x or max:1280", metavar="SIZE")
 
@@ -144,7 +147,11 @@ class Time(Group):
     flow_weights: str | None = knob(
         None, "weights of RAFT, .safetensors or .pth, instead of a download", metavar="FILE"
     )
-    cuts: Literal["auto", "off"] = knob("auto", "start a fresh dream where the film cuts")
+    cuts: str = knob(
+        "auto",
+        "start a fresh dream where the film cuts: found, or the frames a file lists, counted from 0 in the source",
+        metavar="auto|off|FILE",
+    )
 
 
 class Output(Group):
@@ -171,7 +178,29 @@ class Output(Group):
     hdr: Literal["keep", "sdr"] = knob("keep", "HDR as HDR where the output can hold it, or mapped to SDR")
     audio: Literal["keep", "none"] = knob("keep", "the source's sound")
     preview: int = knob(
-        0, "only this many frames across the film, as one picture", low=0, high=64, metavar="[N]"
+        0,
+        "only this many frames across the film, as one picture; 3s: a piece that plays",
+        low=0,
+        high=64,
+        metavar="[N|3s]",
+    )
+    preview_seconds: float = knob(
+        0,
+        "only a piece of the middle of the film, as it will be, of this length",
+        unit="seconds",
+        low=0,
+        high=600,
+    )
+    compare: Literal["none", "side", "wipe", "diff"] = knob(
+        "none", "show the source too: beside the dream, under a line that wipes across, or as what was added"
+    )
+    contact_sheet: str | None = knob(
+        None, "a picture of moments across the finished film, source above dream", metavar="FILE.png"
+    )
+    stems: str | None = knob(
+        None,
+        "also each frame's dream layer, trust and motion, for compositing: float EXR, or 16-bit PNG and .flo",
+        metavar="DIR",
     )
     report: str | None = knob(
         None,
@@ -197,6 +226,7 @@ class Run(Group):
     explain: bool = knob(False, "print the settings and where each came from, and stop; -c reads it back")
     demo: bool = knob(False, "dream a scene this program draws, instead of an INPUT")
     workdir: str | None = knob(None, "where unfinished work is kept (beside the output)", metavar="DIR")
+    resume: bool = knob(False, "go on with unfinished work, or stop where there is none")
     fresh: bool = knob(False, "start over, discarding unfinished work on the same output")
     keep: bool = knob(False, "keep the unfinished work's folder when done")
     strict: bool = knob(False, "a damaged frame is an error, not held over")
@@ -206,6 +236,8 @@ class Run(Group):
 
 
 class Settings(Group):
+    PRESETS: ClassVar[str] = ""  # what the names of its presets begin with
+
     input: Input = Field(default_factory=Input)
     dream: Dream = Field(default_factory=Dream)
     time: Time = Field(default_factory=Time)
@@ -224,6 +256,8 @@ class Settings(Group):
         for group, names in NOT_IN_A_RECIPE.items():
             for name in names:
                 del tables[group][name]
+        if self.time.cuts not in ("auto", "off"):  # a file's are one film's, and no look
+            del tables["time"]["cuts"]
         return {
             group: {name: value for name, value in table.items() if value is not None}
             for group, table in tables.items()
@@ -234,15 +268,25 @@ class Settings(Group):
 NOT_IN_A_RECIPE = {
     "dream": ("weights",),
     "time": ("flow_weights",),
-    "output": ("out", "preview", "report", "yes", "audio"),
+    "output": (
+        "out",
+        "preview",
+        "preview_seconds",
+        "compare",
+        "contact_sheet",
+        "stems",
+        "report",
+        "yes",
+        "audio",
+    ),
 }
 
 
-def knobs() -> dict[str, tuple[str, type[BaseModel]]]:
+def knobs(model: type[Settings] = Settings) -> dict[str, tuple[str, type[BaseModel]]]:
     """Every knob's name -> (its group, the group's model). Names are unique across groups."""
     found: dict[str, tuple[str, type[BaseModel]]] = {}
-    for group, field in Settings.model_fields.items():
-        model = field.annotation
-        assert isinstance(model, type)
-        found.update(dict.fromkeys(model.model_fields, (group, model)))
+    for group, field in model.model_fields.items():
+        table = field.annotation
+        assert isinstance(table, type)
+        found.update(dict.fromkeys(table.model_fields, (group, table)))
     return found

@@ -1,6 +1,7 @@
 """Workdir: the plan of a render, what is done, what is left. One folder beside the output until it is whole.
 
 clip_dream.mp4.dreamwork/
+  lock, owner              held by the process that works here
   plan.json                what the bytes depend on, fixed before the first dream
   00000048.json            a finished segment: its frames and times; written last, so what has it is done
   00000048.mp4             its film (none where frames are files of their own)
@@ -10,15 +11,19 @@ clip_dream.mp4.dreamwork/
 from __future__ import annotations
 
 import json
+import os
+import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from pipeline.clip import Segment
 from pipeline.errors import OutputError, UsageError
@@ -27,44 +32,49 @@ from pipeline.stages.carry import Carried
 
 Plan = dict[str, Any]
 
+PLAN = "plan.json"
+LOCKS = ("lock", "owner")
+"""The lock itself, and who holds it, for people."""
+
 
 @dataclass
 class Workdir:
-    """segments: those that are done, in order. keep: leave the folder, and every state, when all is done."""
+    """segments: those that are done, in order. keep: leave the folder, and every state, when all is done.
+
+    spent: what is here is not needed any more.
+    """
 
     folder: Path
     keep: bool = False
     segments: list[Segment] = field(default_factory=list)
+    spent: bool = False
 
     @staticmethod
-    def open(folder: Path, plan: Plan, *, fresh: bool = False, keep: bool = False) -> Workdir:
-        """Go on with `folder` when it was started with this very plan, or begin it.
+    @contextmanager
+    def open(
+        folder: Path, plan: Plan, *, fresh: bool = False, keep: bool = False, resume: bool = False
+    ) -> Iterator[Workdir]:
+        """Go on with `folder` when it was started with this very plan, or begin it; nobody else may meanwhile.
 
-        Raises UsageError when it was started with another plan, naming what differs, and OutputError when
-        the folder is somebody else's or cannot be written.
+        fresh: begin it in any case. resume: in no case. When the block ends, what is not needed is removed.
+        Raises UsageError when it was started with another plan, naming what differs, and OutputError when the
+        folder is somebody else's, in use, or cannot be written.
         """
-        written = folder / "plan.json"
-        if folder.exists() and not written.is_file() and any(folder.iterdir()):
-            raise OutputError(f"{folder}: is not a work folder of this program. Give another with --workdir.")
-        if fresh and folder.exists():
-            shutil.rmtree(folder)
-        if not written.is_file():
-            with whole(written) as part:
-                part.write_text(json.dumps(plan, indent=1), encoding="utf-8")
-            return Workdir(folder, keep)
-        before = _read(written)
-        done = sorted(folder.glob("[0-9]*.json"))
-        if not done:  # nothing hangs on the old plan yet
-            with whole(written) as part:
-                part.write_text(json.dumps(plan, indent=1), encoding="utf-8")
-            return Workdir(folder, keep)
-        if different := _differences(before, json.loads(json.dumps(plan))):
-            raise UsageError(
-                f"{folder}: was started with other settings: {', '.join(different)}.\n"
-                "Give the same again to go on, or --fresh to start over."
-            )
-        segments = [Segment(**_read(record)) for record in done]
-        return Workdir(folder, keep, segments)
+        with _alone_in(folder):
+            work = Workdir(folder, keep, [] if fresh else _done(folder, plan))
+            if resume and not work.segments:
+                raise UsageError(
+                    f"--resume: there is nothing to go on with in {folder}. Leave it out to begin."
+                )
+            if not work.segments:
+                _clear(folder)
+                with whole(folder / PLAN) as part:
+                    part.write_text(json.dumps(plan, indent=1), encoding="utf-8")
+            try:
+                yield work
+            finally:
+                if not work.segments or (work.spent and not keep):
+                    _clear(folder)
 
     @property
     def last(self) -> Segment | None:
@@ -80,7 +90,8 @@ class Workdir:
     def finish(self, segment: Segment, carried: Carried) -> None:
         """Record a segment as done. Its film stands under its final name already."""
         with whole(self._state(segment)) as part:
-            save_file({name: value.cpu().contiguous() for name, value in vars(carried).items()}, part)
+            state = {name: value.cpu().contiguous().clone() for name, value in vars(carried).items()}
+            part.write_bytes(save(state))
         with whole(self.folder / f"{segment.first:08d}.json") as part:
             part.write_text(json.dumps(asdict(segment)), encoding="utf-8")
         if self.last and not self.keep:
@@ -99,18 +110,70 @@ class Workdir:
             ) from None
         return Carried(**{name: value.to(device) for name, value in state.items()})
 
-    def remove_if_nothing_is_done(self) -> None:
-        if not self.segments:
-            shutil.rmtree(self.folder, ignore_errors=True)
+    def kept(self) -> str:
+        """What an interruption leaves, for people."""
+        if self.last is None:
+            return "Nothing is kept yet: less than a shot, or two seconds of it, was done."
+        return f"{self.last.end} frames are kept in {self.folder}; the same command goes on."
 
-    def remove(self) -> None:
-        if not self.keep:
-            shutil.rmtree(self.folder)
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock. The system lets go of it when its owner dies, however that happens."""
+    if (
+        folder.is_dir()
+        and not (folder / PLAN).is_file()
+        and any(p.name not in LOCKS for p in folder.iterdir())
+    ):
+        raise OutputError(f"{folder}: is not a work folder of this program. Give another with --workdir.")
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCKS[0], timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise OutputError(
+            f"{folder}: is in use by {_owner(folder)}. Wait until that has ended, or give another name with -o."
+        ) from None
+    try:
+        (folder / LOCKS[1]).write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+        if all(path.name in LOCKS for path in folder.iterdir()):
+            shutil.rmtree(folder)
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in LOCKS:
+            path.unlink()
+
+
+def _owner(folder: Path) -> str:
+    try:
+        return (folder / LOCKS[1]).read_text(encoding="utf-8")[:200] or "another process"
+    except (OSError, UnicodeDecodeError):
+        return "another process"
+
+
+def _done(folder: Path, plan: Plan) -> list[Segment]:
+    """The segments that were finished under this very plan. UsageError: they were under another."""
+    records = sorted(folder.glob("[0-9]*.json"))
+    if not records:
+        return []
+    if different := _differences(_read(folder / PLAN), json.loads(json.dumps(plan))):
+        raise UsageError(
+            f"{folder}: was started with other settings: {', '.join(different)}.\n"
+            "Give the same again to go on, or --fresh to start over."
+        )
+    return [Segment(**_read(record)) for record in records]
 
 
 def planned_threads(folder: Path) -> int:
     """The threads of the plan in `folder`; 0 when there is none to go by."""
-    plan = folder / "plan.json"
+    plan = folder / PLAN
     return int(_read(plan)["encoding"]["threads"]) if plan.is_file() else 0
 
 

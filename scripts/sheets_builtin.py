@@ -68,7 +68,7 @@ def dreamed(
     jitter = min(32, min(picture.shape[:2]) // 8)
     look = Look(cut, OBJECTIVES[objective], octaves=octaves, smooth=smooth, jitter=jitter)
     x = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
-    out, _ = dream(look, x, torch.ones(1, 1, *x.shape[2:]), iterations, 1.5)
+    out, *_ = dream(look, x, torch.ones(1, 1, *x.shape[2:]), iterations, 1.5)
     return picture_of(out)
 
 

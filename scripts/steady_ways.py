@@ -133,7 +133,7 @@ def whole(seed: Seed) -> Way:
         for index in range(len(film)):
             start = _tensor(seed(film, index, before) if index else film[0]).to(dreamer.device)
             with torch.no_grad():
-                dreamed, _ = dream(dreamer.look, start, torch.ones_like(start[:, :1]), ITERATIONS, STEP)
+                dreamed, *_ = dream(dreamer.look, start, torch.ones_like(start[:, :1]), ITERATIONS, STEP)
             before = _array(dreamed)
             yield Shown(before - film[index], ITERATIONS)
 

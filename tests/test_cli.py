@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -311,49 +307,6 @@ def test_a_failed_start_does_not_pin_its_settings(flags: list[str], tmp_path: Pa
     assert main([str(tmp_path / "in"), *flags, *out]) == 3
     assert names(tmp_path) == {"in"}
     assert main([str(tmp_path / "in"), *flags, *out, "--size", "64x48"]) == 0
-
-
-def test_a_killed_render_goes_on_and_ends_with_the_same_packets(
-    make_clip: Callable[..., Path], flags: list[str], tmp_path: Path
-) -> None:
-    clip = make_clip(frames=120, size=(48, 64))  # five seconds: three segments
-    whole, cut_short = tmp_path / "whole.mp4", tmp_path / "cut_short.mp4"
-    assert main([str(clip), *flags, "-o", str(whole)]) == 0
-    command = [
-        sys.executable,
-        "-m",
-        "pipeline.cli.video",
-        str(clip),
-        *flags,
-        "-o",
-        str(cut_short),
-        "--progress",
-        "json",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stderr=subprocess.PIPE) as running:
-        assert running.stdout is not None
-        for line in running.stdout:
-            if json.loads(line).get("frame") == 70:
-                os.kill(running.pid, signal.SIGKILL)
-    assert not cut_short.exists()
-    work = tmp_path / "cut_short.mp4.dreamwork"
-    assert "00000000.json" in names(work)
-    assert "00000048.json" not in names(work)
-    assert main([str(clip), *flags, "-o", str(cut_short)]) == 0
-    assert packets(cut_short) == packets(whole)
-    assert not work.exists()
-
-
-def test_other_settings_do_not_go_on_with_unfinished_work(
-    make_clip: Callable[..., Path], flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    clip, out = make_clip(frames=4), tmp_path / "out.mp4"
-    assert main([str(clip), *flags, "-o", str(out), "--keep"]) == 0
-    out.unlink()
-    assert main([str(clip), *flags, "-o", str(out), "--step", "3"]) == 2
-    assert "step 1.5, now 3" in capsys.readouterr().err
-    assert main([str(clip), *flags, "-o", str(out), "--step", "3", "--fresh"]) == 0
-    assert not (tmp_path / "out.mp4.dreamwork").exists()
 
 
 def test_a_file_made_meanwhile_is_not_overwritten_by_going_on(

@@ -62,14 +62,14 @@ def test_a_dream_is_the_plain_dream() -> None:
     network = tiny_network()
     mean, std = torch.tensor(network.card.mean).view(3, 1, 1), torch.tensor(network.card.std).view(3, 1, 1)
     expected = plain_dream(lambda x: network.module((x - mean) / std), seed, 1, 1.5, of)
-    dreamed, steps = dream(of, seed, torch.ones_like(seed[:, :1]), 1, 1.5)
+    dreamed, steps, _ = dream(of, seed, torch.ones_like(seed[:, :1]), 1, 1.5)
     assert steps == [1]
     assert psnr(dreamed, expected) >= 70
 
 
 def test_a_step_moves_the_average_pixel_by_its_grey_levels() -> None:
     x, g = torch.full((1, 3, 32, 32), 0.5), torch.randn(1, 3, 32, 32, generator=torch.manual_seed(0))
-    moved = ascent.ascend(x, g, 1.5, torch.ones(1, 1, 32, 32))
+    moved, _ = ascent.ascend(x, g, 1.5, torch.ones(1, 1, 32, 32))
     assert float((moved - x).abs().mean()) * 255 == pytest.approx(1.5, rel=1e-4)
 
 
@@ -77,22 +77,22 @@ def test_the_mean_is_over_the_unweighted_gradient() -> None:
     x, g = torch.full((1, 3, 8, 8), 0.5), torch.ones(1, 3, 8, 8)
     weight = torch.zeros(1, 1, 8, 8)
     weight[..., :4] = 1
-    moved = ascent.ascend(x, g, 2.0, weight) - x
+    moved = ascent.ascend(x, g, 2.0, weight)[0] - x
     assert torch.all(moved[..., 4:] == 0)
     assert float(moved[..., :4].mean()) * 255 == pytest.approx(2.0, rel=1e-4)
 
 
 def test_a_zero_gradient_moves_nothing_and_nothing_leaves_the_range() -> None:
     x = picture()
-    assert torch.equal(ascent.ascend(x, torch.zeros_like(x), 1.5, torch.ones(1, 1, 1, 1)), x)
-    far = ascent.ascend(x, torch.randn_like(x), 200, torch.ones(1, 1, 1, 1))
+    assert torch.equal(ascent.ascend(x, torch.zeros_like(x), 1.5, torch.ones(1, 1, 1, 1))[0], x)
+    far, _ = ascent.ascend(x, torch.randn_like(x), 200, torch.ones(1, 1, 1, 1))
     assert float(far.min()) >= 0
     assert float(far.max()) <= 1
 
 
 def test_residual_octaves_keep_every_detail_of_the_source() -> None:
     seed = picture()
-    kept, _ = dream(
+    kept, *_ = dream(
         look(callback=lambda maps: 0 * maps[0].flatten(1).sum(1)), seed, torch.ones(1, 1, 72, 96), 3, 1.5
     )
     assert psnr(kept, seed) >= 90
@@ -101,10 +101,10 @@ def test_residual_octaves_keep_every_detail_of_the_source() -> None:
 def test_a_lane_does_not_depend_on_its_neighbours() -> None:
     of, seeds = look(dtype=torch.float64), picture(3, dtype=torch.float64)
     owed = torch.stack([torch.full((1, 72, 96), share, dtype=torch.float64) for share in (1.0, 0.1, 0.45)])
-    together, steps = dream(of, seeds, owed, 4, 1.5)
+    together, steps, _ = dream(of, seeds, owed, 4, 1.5)
     assert steps == [4, 1, 2]
     for lane in range(3):
-        alone, own = dream(of, seeds[lane : lane + 1], owed[lane : lane + 1], 4, 1.5)
+        alone, own, _ = dream(of, seeds[lane : lane + 1], owed[lane : lane + 1], 4, 1.5)
         assert own == [steps[lane]]
         assert float((alone - together[lane : lane + 1]).abs().max()) < 1e-6
 
@@ -135,7 +135,7 @@ def test_pixels_that_owe_more_step_further_and_none_beyond_three() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stage.ascent, "ascend", watched)
-        _, steps = dream(of, picture(), owed, 10, 1.5)
+        _, steps, _ = dream(of, picture(), owed, 10, 1.5)
     assert steps == [2]  # mean climb 2.125
     assert float(seen[0][..., 60:].mean()) == pytest.approx(0.5)
     assert float(seen[0].max()) == 3.0
@@ -175,7 +175,7 @@ def test_weights_of_targets_mean_what_they_say() -> None:
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))
 def test_every_objective_grows(name: str) -> None:
     of, x = look(objective=OBJECTIVES[name]), picture()
-    dreamed, _ = dream(of, x, torch.ones_like(x[:, :1]), 5, 1.5)
+    dreamed, *_ = dream(of, x, torch.ones_like(x[:, :1]), 5, 1.5)
     assert float(OBJECTIVES[name](of.cut(dreamed)[0])) > 1.05 * float(OBJECTIVES[name](of.cut(x)[0]))
 
 
@@ -202,3 +202,18 @@ def test_smoothing_takes_the_fine_detail_and_leaves_the_mean() -> None:
     assert float(soft.std()) < 0.4 * float(noise.std())
     assert float(ascent.smooth(torch.ones(1, 3, 64, 64), 1.0).mean()) == pytest.approx(1.75)
     assert ascent.smooth(noise, 0) is noise
+
+
+def test_a_lane_whose_gradient_is_no_number_stays_and_is_counted() -> None:
+    """As of a network that overflows in half precision: never a black picture, and its neighbour dreams on."""
+
+    def spoilt(activations: list[Tensor]) -> Tensor:
+        grown = energy(activations[0])
+        return grown * torch.tensor([torch.nan, 1.0])[: len(grown)]
+
+    of, seeds = dataclasses.replace(look(), callback=spoilt), picture(2)
+    dreamed = dream(of, seeds, torch.ones_like(seeds[:, :1]), 2, 1.5)
+    assert dreamed.lost.tolist() == [2 * 3, 0]
+    assert torch.equal(dreamed.picture[0], seeds[0])
+    alone = dream(look(), seeds[1:], torch.ones_like(seeds[1:, :1]), 2, 1.5)
+    assert psnr(dreamed.picture[1:], alone.picture) > 60

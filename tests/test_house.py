@@ -13,11 +13,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "pipeline"
 FLOORS = {
     6: {"__init__", "cli"},
-    5: {"render", "film", "dive", "farm"},
+    5: {"render", "film", "report", "dive", "farm"},
     4: {"sources", "lanes", "workdir", "looks", "recipes", "destination"},
     3: {"stages", "metrics"},
-    2: {"net", "ops", "device", "scene", "media", "files"},
-    1: {"clip", "settings", "overrides", "schedule", "expression", "errors"},
+    2: {"net", "ops", "device", "scene", "media", "camera", "codecs", "light", "tracks", "tags", "exr", "files"},
+    1: {"clip", "settings", "zoom_settings", "overrides", "schedule", "expression", "errors"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 MODULES = sorted(PACKAGE.rglob("*.py"))

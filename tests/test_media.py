@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from conftest import frames_of, texture
-from pipeline import media
+from pipeline import codecs, media
 from pipeline.clip import Clip, Frame, Segment, Size
 from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.files import whole
@@ -29,7 +29,7 @@ def ffmpeg(*words: str | Path) -> bytes:
 
 
 def encoding(size: Size, codec: str = "h264", crf: int = 8) -> encode.Encoding:
-    return encode.Encoding(codec, crf, "veryfast", encode.pixel_format("auto", size), 2)
+    return encode.Encoding(codec, crf, "veryfast", codecs.pixel_format("auto", codec, size), 2)
 
 
 def write_film(
@@ -218,11 +218,11 @@ def test_odd_sizes_are_kept(tmp_path: Path) -> None:
     clip = Clip("made", Size(61, 83), Fraction(1, 24), Fraction(24), 3)
     write_film(tmp_path / "film.mp4", frames, clip, 3)
     assert Decoder.open(tmp_path / "film.mp4").clip.size == Size(61, 83)
-    assert encode.pixel_format("auto", Size(61, 83)) == "yuv444p"
+    assert codecs.pixel_format("auto", "h264", Size(61, 83)) == "yuv444p"
     with pytest.raises(UsageError, match="odd sizes need yuv444p"):
-        encode.pixel_format("yuv420p", Size(61, 83))
+        codecs.pixel_format("yuv420p", "h264", Size(61, 83))
     with pytest.raises(UsageError, match="no such format"):
-        encode.pixel_format("yuv421", Size(60, 80))
+        codecs.pixel_format("yuv421", "h265", Size(60, 80))
 
 
 def test_sound_is_copied_packet_for_packet(tmp_path: Path, make_clip: Callable[..., Path]) -> None:

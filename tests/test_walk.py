@@ -73,7 +73,7 @@ def test_a_blend_dreams_on_both_pictures_and_takes_every_step(make_clip: Callabl
     now, before = (torch.from_numpy(f.frame.picture).permute(2, 0, 1)[None] / 255 for f in (second, first))
     seed = 0.5 * now + 0.5 * (before + first.carried.dream)
     with torch.no_grad():
-        dreamed, _ = dream(blending.look, seed, torch.ones_like(seed[:, :1]), 4, 1.5)
+        dreamed, *_ = dream(blending.look, seed, torch.ones_like(seed[:, :1]), 4, 1.5)
     assert second.steps == 4
     assert torch.allclose(second.carried.dream, dreamed - now, atol=2e-3)
 
@@ -160,9 +160,9 @@ def test_a_render_that_fails_ends_its_threads(make_clip: Callable[..., Path], tm
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with Workdir.open(tmp_path / "w", {}) as work, pytest.raises(OSError, match="disk full"):
         render(
-            open_source(str(make_clip()), Input()), dreamer(), Workdir.open(tmp_path / "w", {}),
+            open_source(str(make_clip()), Input()), dreamer(), work,
             lambda first: nullcontext(fail), lambda dreamt: None,
         )  # fmt: skip
     assert not any("read-ahead" in thread.name for thread in threading.enumerate())

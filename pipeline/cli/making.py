@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from pipeline.cli import options
+from pipeline import sources
+from pipeline.cli import options, signals
 from pipeline.cli.progress import Progress, duration
 from pipeline.clip import Size, fit
 from pipeline.destination import Destination, check_folder, stem
@@ -15,10 +19,10 @@ from pipeline.errors import OutputError, UsageError
 from pipeline.net.cards import card
 from pipeline.net.targets import parse_targets, resolve
 from pipeline.sources import PictureSource, SceneSource, Source, open_source
-from pipeline.stages import stills
+from pipeline.stages import shots, stills
 
 if TYPE_CHECKING:
-    from pipeline.render import Dreamer
+    from pipeline.render import Dreamer, Dreamt
 
 
 def make(asked: options.Asked) -> None:
@@ -26,6 +30,8 @@ def make(asked: options.Asked) -> None:
     settings = asked.settings
     for target in parse_targets(settings.dream.layers):
         resolve(target, card(settings.dream.model))
+    if told := shots.file_of(settings.time.cuts):
+        shots.listed(told)
     for size in (settings.dream.dream_size, settings.input.size or "full"):
         fit(Size(360, 640), size)
     name = _name(asked)
@@ -37,10 +43,33 @@ def make(asked: options.Asked) -> None:
         return
     else:
         source = open_source(name, settings.input, strict=settings.run.strict)
+    out = settings.output.out
+    if settings.output.preview_seconds and out is None:
+        out = f"{stem(name)}_preview.mp4"
+    if settings.output.preview_seconds:
+        source = open_source(name, sources.middle(source, settings), strict=settings.run.strict)
     if settings.output.preview:
         _preview(source, name, asked)
+    elif out == "-":
+        _to_stdout(source, name, asked)
     else:
-        _film(source, Destination.of(settings.output.out, name, source), asked)
+        _film(source, Destination.of(out, name, source), asked)
+
+
+def _to_stdout(source: Source, name: str, asked: options.Asked) -> None:
+    """The film as Matroska on stdout, once it is whole."""
+    if asked.settings.run.progress == "json":
+        raise UsageError(
+            "-o -: --progress json writes to stdout too. Give --progress none, or a file with -o."
+        )
+    if sys.stdout.isatty():
+        raise UsageError("-o -: a film is nothing for a terminal. Give a file with -o, or pipe it on.")
+    with TemporaryDirectory(prefix="dream-video-") as folder:
+        path = Path(folder) / f"{stem(name)}.mkv"
+        _film(source, Destination.of(str(path), name, source), asked)
+        with path.open("rb") as film:
+            shutil.copyfileobj(film, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
 
 
 def _name(asked: options.Asked) -> str:
@@ -60,12 +89,20 @@ def _film(source: Source, destination: Destination, asked: options.Asked) -> Non
     work = destination.work_folder(settings.run.workdir)
     going_on = work.exists() and not settings.run.fresh
     destination.check(source, overwrite=settings.output.yes, going_on=going_on)
+    if settings.output.report:
+        destination.check_report(settings.output.report, source, overwrite=settings.output.yes)
     started = monotonic()
     dreamer, progress = _ready(source, asked)
     from pipeline.film import make
 
     try:
-        made = make(source, dreamer, destination, progress.start, progress)
+        with signals.patient(silent=settings.run.quiet) as stop_if_asked:
+
+            def watch(dreamt: Dreamt) -> None:
+                progress(dreamt)
+                stop_if_asked()
+
+            made = make(source, dreamer, destination, progress.start, watch, asked.command)
     finally:
         progress.close()
     for note in made.notes:
@@ -76,6 +113,8 @@ def _film(source: Source, destination: Destination, asked: options.Asked) -> Non
 
 def _preview(source: Source, name: str, asked: options.Asked) -> None:
     output = asked.settings.output
+    if output.report:
+        raise UsageError("--report is of a whole render, --preview of a few frames. Leave one of them out.")
     path = Path(output.out or f"{stem(name)}_preview.png")
     check_folder(path.parent, str(path))
     _check_still(path, overwrite=output.yes)
@@ -111,6 +150,8 @@ def _photographs(name: str, out: str | None) -> list[Path] | None:
 
 def _dream_photographs(paths: list[Path], folder: Path, asked: options.Asked) -> None:
     settings = asked.settings
+    if settings.output.report:
+        raise UsageError(f"--report is of one film; {paths[0].parent} gives a still each. Leave it out.")
     outs = [folder / f"{path.stem}_dream.png" for path in paths]
     if len(set(outs)) < len(outs):
         raise UsageError(f"{paths[0].parent}: holds pictures that differ only in their ending. Rename them.")

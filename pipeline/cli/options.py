@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, make_dataclass
 from pathlib import Path
+from subprocess import list2cmdline
 from typing import Annotated, Any, get_args, get_origin
 
 import tyro
@@ -26,73 +28,90 @@ METAVARS = {int: "N", float: "X", str: "WORD"}
 
 @dataclass(frozen=True)
 class Asked:
-    """What a command line comes to. origins: "group.name" -> the place its value came from."""
+    """What a command line comes to. origins: "group.name" -> where its value came from. command: to do it again."""
 
     source: str | None
     settings: Settings
     origins: dict[str, str]
+    command: str = ""
 
 
-def read(prog: str, about: str, args: Sequence[str]) -> Asked:
-    """Parse a command line. Raises UsageError; prints and exits for --help and for flags that are not there."""
+INPUTS = "a clip, a still, a folder of pictures, frame.%04d.png, or a glob in quotes"
+
+
+def read(
+    prog: str,
+    about: str,
+    args: Sequence[str],
+    *,
+    model: type[Settings] = Settings,
+    inputs: str = INPUTS,
+    preview: int = 1,
+) -> Asked:
+    """Parse a command line. Raises UsageError; prints and exits for --help and for flags that are not there.
+
+    model: the settings of this door. inputs: what its INPUT may be. preview: frames of --preview without a number.
+    """
     parsed = tyro.cli(
-        _flags(),
+        _flags(model, inputs),
         prog=prog,
         description=about,
-        args=_with_preview_count(args),
+        args=_with_preview_count(args, preview),
         config=(OmitArgPrefixes, FlagCreatePairsOff),
         compact_help=False,
     )
-    given = {group: _given(asdict(getattr(parsed, group))) for group in Settings.model_fields}
+    given = {group: _given(asdict(getattr(parsed, group))) for group in model.model_fields}
     run = given["run"]
-    layers = [looks.preset(name) for name in run.get("preset", ())]
+    layers = [looks.preset(name, model) for name in run.get("preset", ())]
     layers += [overrides.read_tables(Path(name)) for name in run.get("config", ())]
     if "like" in run:
         from pipeline import recipes  # media libraries, which most command lines do without
 
-        layers.insert(0, recipes.like(Path(run["like"])))
-    layers += _environment()
+        layers.insert(0, recipes.like(Path(run["like"]), model))
+    layers += _environment(model)
     layers += [
         Layer(_flag(name), {group: {name: value}}) for group, t in given.items() for name, value in t.items()
     ]
-    layers += [_assignment(text) for text in run.get("set", ())]
-    merged, origins = looks.settle(layers)
-    return Asked(parsed.source, merged, origins)
+    layers += [_assignment(text, model) for text in run.get("set", ())]
+    merged, origins = looks.settle(layers, model)
+    again = list2cmdline if os.name == "nt" else shlex.join
+    return Asked(parsed.source, merged, origins, again([prog, *args]))
 
 
 def explain(asked: Asked) -> str:
     """The merged settings as a file -c reads back, each with its origin, unit and range."""
     tables = asked.settings.model_dump(mode="json", exclude_none=True, exclude={"run"})
     notes = {}
+    known = settings.knobs(type(asked.settings))
     for group, table in tables.items():
         for name in table:
-            about = settings.facts(settings.knobs()[name][1], name)
+            about = settings.facts(known[name][1], name)
             origin = asked.origins.get(f"{group}.{name}", "default")
             notes[f"{group}.{name}"] = "; ".join(filter(None, (origin, about["unit"], _range(about))))
     return overrides.to_toml(tables, notes)
 
 
-def _flags() -> type[Any]:
+def _flags(model: type[Settings], inputs: str) -> type[Any]:
     """The dataclass tyro reads flags from: one for each group, every field of it optional."""
     groups: list[tuple[str, Any, Any]] = [
-        (name, group, field(default_factory=group)) for name, group in _groups()
+        (name, group, field(default_factory=group)) for name, group in _groups(model)
     ]
     source = Annotated[
         Positional[str | None],
         tyro.conf.arg(
             metavar="INPUT",
-            help="a clip, a still, a folder of pictures, frame.%04d.png, or a glob in quotes",
+            help=inputs,
             help_behavior_hint="",
         ),
     ]
-    return make_dataclass("DreamVideo", [("source", source, None), *groups])
+    return make_dataclass("Door", [("source", source, None), *groups])
 
 
-def _groups() -> Iterator[tuple[str, type[Any]]]:
-    for group, about in Settings.model_fields.items():
-        model = about.annotation
-        assert isinstance(model, type)
-        fields = [_flag_field(model, name) for name in model.model_fields]
+def _groups(model: type[Settings]) -> Iterator[tuple[str, type[Any]]]:
+    for group, about in model.model_fields.items():
+        table = about.annotation
+        assert isinstance(table, type)
+        fields = [_flag_field(table, name) for name in table.model_fields]
         yield group, make_dataclass(group.title(), fields)
 
 
@@ -135,30 +154,34 @@ def _range(about: dict[str, Any]) -> str:
     return "" if about["low"] is None else f"{about['low']} to {about['high']}"
 
 
-def _environment() -> list[Layer]:
+def _environment(model: type[Settings]) -> list[Layer]:
     """DREAM_OCTAVES=5 and the like. Names of no setting are somebody else's and left alone."""
-    known = settings.knobs()
+    known = settings.knobs(model)
     found = []
     for name, value in os.environ.items():
         knob = name.removeprefix(ENVIRONMENT).lower()
         if name.startswith(ENVIRONMENT) and knob in known and known[knob][0] != "run":
-            found.append(overrides.place(knob, value, name))
+            found.append(overrides.place(knob, value, name, model))
     return found
 
 
-def _assignment(text: str) -> Layer:
+def _assignment(text: str, model: type[Settings]) -> Layer:
     name, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"--set {text}: expected name=value, such as dream.octaves=5.")
-    return overrides.place(name.strip(), value.strip(), f"--set {name.strip()}")
+    return overrides.place(name.strip(), value.strip(), f"--set {name.strip()}", model)
 
 
-def _with_preview_count(args: Sequence[str]) -> list[str]:
-    """`--preview` alone means one frame."""
+def _with_preview_count(args: Sequence[str], frames: int) -> list[str]:
+    """`--preview` alone means so many frames; `--preview 3s` is --preview-seconds 3."""
     counted: list[str] = []
     for index, word in enumerate(args):
-        counted.append(word)
         after = args[index + 1] if index + 1 < len(args) else ""
+        if word == "--preview" and re.fullmatch(r"\d+(\.\d+)?s", after):
+            counted.append("--preview-seconds")
+            continue
+        seconds = bool(counted) and counted[-1] == "--preview-seconds" and args[index - 1] == "--preview"
+        counted.append(word.removesuffix("s") if seconds else word)
         if word == "--preview" and not re.fullmatch(r"\d+", after):
-            counted.append("1")
+            counted.append(str(frames))
     return counted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
@@ -45,7 +46,12 @@ class Progress:
 
     def __call__(self, dreamt: Dreamt) -> None:
         self.done += 1
-        now = monotonic()
+        try:
+            self._tell(dreamt, monotonic())
+        except (OSError, ValueError):  # nobody listens any more; the film is dreamed all the same
+            self.style, self._bar = "none", None
+
+    def _tell(self, dreamt: Dreamt, now: float) -> None:
         if self.done == self._from + 1:
             self._after_first = now
         if self.done == self._from + 2 and self.style in ("bar", "plain"):
@@ -90,14 +96,18 @@ class Progress:
 
     def note(self, text: str) -> None:
         """A line of its own, whatever else is on the screen."""
-        if self.style == "json":
-            print(json.dumps({"event": "note", "text": text}), flush=True)
-        elif self.style != "none":
-            tqdm.write(printable(text), file=sys.stderr)
+        try:
+            if self.style == "json":
+                print(json.dumps({"event": "note", "text": text}), flush=True)
+            elif self.style != "none":
+                tqdm.write(printable(text), file=sys.stderr)
+        except (OSError, ValueError):
+            self.style, self._bar = "none", None
 
     def close(self) -> None:
         if self._bar is not None:
-            self._bar.close()
+            with suppress(OSError, ValueError):
+                self._bar.close()
 
 
 def duration(seconds: float) -> str:

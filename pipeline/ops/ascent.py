@@ -11,15 +11,17 @@ from torch import Tensor
 TINY = 1e-12
 
 
-def ascend(picture: Tensor, gradient: Tensor, step: float, weight: Tensor) -> Tensor:
-    """x + s w g / mean|g|, clipped to 0..1, as in Google's DeepDream notebook (2015).
+def ascend(picture: Tensor, gradient: Tensor, step: float, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """x + s w g / mean|g|, clipped to 0..1, as in Google's DeepDream notebook (2015); and which lanes stayed, [L].
 
     picture: 0..1. step: grey levels (of 255) that the average pixel moves. weight: [L, 1, H, W] per pixel.
     The mean is each lane's own, over the unweighted gradient; a zero gradient moves nothing. Without
-    the clip at every step strength runs away.
+    the clip at every step strength runs away. A lane whose gradient is infinite or no number stays where it is.
     """
-    mean = gradient.abs().mean((1, 2, 3), keepdim=True).clamp_min(TINY)
-    return torch.addcmul(picture, gradient / mean, weight, value=step / 255).clamp_(0, 1)
+    mean = gradient.abs().mean((1, 2, 3), keepdim=True)
+    sound = torch.isfinite(mean)
+    slope = torch.where(sound, gradient / mean.clamp_min(TINY), 0)
+    return torch.addcmul(picture, slope, weight, value=step / 255).clamp_(0, 1), ~sound.flatten()
 
 
 def shift(seed: int, octave: int, remaining: int, jitter: int) -> tuple[int, int]:

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from pipeline.clip import Plane
 
 
-def follow(flow: Plane) -> Plane:
-    """Where each pixel was: absolute (x, y) positions, [H, W, 2], of a backward flow."""
+def follow(flow: Plane, stride: int = 1) -> Plane:
+    """Where each pixel, or each n-th of each n-th row, was: absolute (x, y), [H, W, 2], of a backward flow."""
     height, width = flow.shape[:2]
-    positions = flow.copy()
-    positions[..., 0] += np.arange(width, dtype=np.float32)
-    positions[..., 1] += np.arange(height, dtype=np.float32)[:, None]
+    positions = flow[::stride, ::stride].copy()
+    positions[..., 0] += np.arange(0, width, stride, dtype=np.float32)
+    positions[..., 1] += np.arange(0, height, stride, dtype=np.float32)[:, None]
     return positions
 
 

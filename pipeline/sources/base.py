@@ -29,6 +29,10 @@ class Source(Protocol):
         """All frames, or those from the last frame of a finished segment on (itself included, for its motion)."""
         ...
 
+    def counted(self) -> Sequence[int]:
+        """Each frame's place in the source's own count, from 0 whatever --start and --every leave out; rising."""
+        ...
+
     def across(self, count: int) -> Iterator[Frame]:
         """`count` frames spread evenly over the film."""
         ...
@@ -62,6 +66,18 @@ def _seconds(text: str) -> Fraction | None:
     if match := re.fullmatch(r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,2}(?:\.\d{1,9})?)", text):
         return int(match[1] or 0) * 3600 + int(match[2]) * 60 + Fraction(match[3])
     return None
+
+
+def rate_of(text: str) -> Fraction:
+    """Frames a second: 24, 23.976 (which is 24000/1001) or 24000/1001. UsageError for anything else."""
+    match = re.fullmatch(r"(\d{1,7}(?:\.\d{1,6})?)(?:/(\d{1,7}))?", text)
+    below = int(match[2] or 1) if match else 0
+    rate = Fraction(match[1]) / below if match and below else Fraction(0)
+    if not Fraction(1, 1000) <= rate <= 1000:
+        raise UsageError(f"--fps {text}: expected frames a second, such as 24, 23.976 or 24000/1001.")
+    broadcast = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
+    # 23.976 and 29.97 are how people write 24000/1001 and 30000/1001.
+    return broadcast if rate != broadcast and abs(rate - broadcast) < Fraction(1, 1000) else rate
 
 
 def spread(length: int, count: int) -> list[int]:

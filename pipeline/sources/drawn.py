@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -45,6 +45,9 @@ class SceneSource:
     def frames(self, last: Segment | None = None) -> Generator[Frame, None, None]:
         for index in range(0 if last is None else last.end - 1, len(self.chosen)):
             yield self._frame(index)
+
+    def counted(self) -> Sequence[int]:
+        return self.chosen
 
     def across(self, count: int) -> Iterator[Frame]:
         return (self._frame(index) for index in spread(len(self.chosen), count))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
-from pipeline.clip import Clip, Frame, Segment
+from pipeline import light
+from pipeline.clip import Clip, Deep, Frame, Picture, Segment
 from pipeline.errors import InputError, UsageError
 from pipeline.settings import Input
-from pipeline.sources.base import Facts, fingerprint, index_of, spread
+from pipeline.sources.base import Facts, fingerprint, index_of, rate_of, spread
 from pipeline.stages.decode import Decoder
 from pipeline.stages.join import Beside
 
@@ -18,27 +21,28 @@ from pipeline.stages.join import Beside
 class ClipSource:
     """A clip, or a part of it. Its frames keep their pts; a part that starts later starts at 0.
 
-    since, until: pts of the first frame and of the one to stop before (None: the end).
+    shown: the pts, in the decoder's time base, of the frame that each frame dreamed is made from. times: their own
+    pts, in the clip's. until: the decoder's pts to stop before (None: the end). deep: frames bring their full depth.
     """
 
     clip: Clip
     decoder: Decoder
-    since: int
+    shown: list[int]
+    times: list[int]
     until: int | None
-    every: int
     trimmed: bool
+    deep: bool = False
+    missing: int = 0
 
     @staticmethod
     def of(path: Path, how: Input, *, strict: bool = False) -> ClipSource:
         if how.frames:
             raise UsageError("--frames is for numbered pictures; for a clip use --start and --end.")
-        if how.fps:
-            raise UsageError(
-                "--fps is for pictures; a clip keeps its own timing. Use --every N for fewer frames."
-            )
+        if how.fps and how.every > 1:
+            raise UsageError("--fps and --every both say how many frames there are: give one of them.")
+        rate = rate_of(how.fps) if how.fps else None
         decoder = Decoder.open(path, how.size or "full", strict=strict)
-        clip = decoder.clip
-        times = decoder.times
+        clip, times = decoder.clip, decoder.times
         if not times:
             raise InputError(f"{path}: holds no frames.")
         first = index_of(how.start, times, clip.time_base, "--start") if how.start else 0
@@ -47,35 +51,61 @@ class ClipSource:
             raise InputError(
                 f"{path}: no frames between --start {how.start} and --end {how.end} of {len(times)}."
             )
-        chosen = range(first, min(end, len(times)), how.every)
-        clip = replace(clip, frames=len(chosen), rate=clip.rate / how.every)
         until = times[end] if end < len(times) else None
-        return ClipSource(clip, decoder, times[first], until, how.every, trimmed=first > 0)
+        shown = times[first : min(end, len(times)) : how.every]
+        shift = shown[0] if first > 0 else 0
+        own = [pts - shift for pts in shown]
+        clip = replace(clip, rate=clip.rate / how.every)
+        if rate is not None:
+            clip, shown, own = _resampled(clip, shown, own, until, rate)
+        clip = replace(clip, frames=len(shown))
+        return ClipSource(clip, decoder, shown, own, until, trimmed=first > 0)
 
     @property
     def damaged(self) -> int:
-        return self.decoder.damaged
+        return self.decoder.damaged + self.missing
 
     def frames(self, last: Segment | None = None) -> Generator[Frame, None, None]:
-        shift = self.since if self.trimmed else 0
-        count = 0 if last is None else (last.end - 1) * self.every
-        for pts, picture in self.decoder.pictures(self.since if last is None else last.last_pts + shift):
-            if self.until is not None and pts >= self.until:
+        """Every frame that was planned, at its time; where one cannot be decoded, the last good one is held."""
+        index = 0 if last is None else last.end - 1
+        held: Picture | Deep | None = None
+        for pts, picture in self._decoded(self.shown[index]):
+            while index < len(self.shown) and self.shown[index] < pts:
+                self.missing += 1
+                yield self._frame(index, picture if held is None else held)
+                index += 1
+            if index == len(self.shown):
                 return
-            if count % self.every == 0:
-                time = (pts - self.since) * self.clip.time_base
-                yield Frame(count // self.every, pts - shift, time, picture)
-            count += 1
+            held = picture
+            while index < len(self.shown) and self.shown[index] == pts:
+                yield self._frame(index, picture)
+                index += 1
+        while held is not None and index < len(self.shown):
+            self.missing += 1
+            yield self._frame(index, held)
+            index += 1
+
+    def _decoded(self, since: int) -> Iterator[tuple[int, Picture | Deep]]:
+        yield from self.decoder.deeps(since) if self.deep else self.decoder.pictures(since)
+
+    def counted(self) -> Sequence[int]:
+        return [bisect_left(self.decoder.times, pts) for pts in self.shown]
 
     def across(self, count: int) -> Iterator[Frame]:
-        times = [t for t in self.decoder.times if t >= self.since and (self.until is None or t < self.until)]
-        for index in spread(len(times), count):
-            pts, picture = next(self.decoder.pictures(times[index]))
-            yield Frame(index // self.every, pts, (pts - self.since) * self.clip.time_base, picture)
+        for index in spread(len(self.shown), count):
+            if (found := next(self._decoded(self.shown[index]), None)) is not None:
+                yield self._frame(index, found[1])
+
+    def _frame(self, index: int, picture: Picture | Deep) -> Frame:
+        pts = self.times[index]
+        time = (pts - self.times[0]) * self.clip.time_base
+        if isinstance(picture, Deep):
+            return Frame(index, pts, time, light.proxy(picture), deep=picture)
+        return Frame(index, pts, time, picture)
 
     def beside(self, folder: Path) -> Beside | None:
-        unit = self.clip.time_base
-        start = self.since * unit if self.trimmed else None
+        unit = self.decoder.clip.time_base
+        start = self.shown[0] * unit if self.trimmed else None
         return Beside(self.decoder.path, start, None if self.until is None else self.until * unit)
 
     def files(self) -> list[Path]:
@@ -83,3 +113,24 @@ class ClipSource:
 
     def fingerprint(self) -> Facts:
         return fingerprint([self.decoder.path])
+
+
+def _resampled(
+    clip: Clip, shown: list[int], own: list[int], until: int | None, rate: Fraction
+) -> tuple[Clip, list[int], list[int]]:
+    """The clip at a constant rate: at each new time the frame that is on the screen then. New pts in ticks of 1/rate.
+
+    Gives the clip, what is shown, and the new times. The first frame keeps its time to the tick.
+    """
+    end = until if until is not None else shown[-1] + max(1, round(1 / clip.rate / clip.time_base))
+    unit = Fraction(1, rate.numerator)
+    seconds = (end - shown[0]) * clip.time_base
+    count = max(1, round(seconds * rate))
+    places = [shown[0] + k / rate / clip.time_base for k in range(count)]
+    frames = [shown[max(0, bisect_right(shown, place) - 1)] for place in places]
+    begin = round(own[0] * clip.time_base / unit)
+    return (
+        replace(clip, rate=rate, time_base=unit),
+        frames,
+        [begin + k * rate.denominator for k in range(count)],
+    )

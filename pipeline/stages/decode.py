@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import av
 from av.container import InputContainer
 
-from pipeline import media
-from pipeline.clip import Clip, Picture, Size, fit
+from pipeline import light, media
+from pipeline.clip import Clip, Deep, Picture, Size, fit
 from pipeline.errors import InputError
 
 UNTIMED = {"avi", "h264", "hevc", "m4v", "obu"}  # store frames in coding order, at a constant rate
+LOOKED_AT = 3  # frames at the head, to tell whether the film is interlaced
+SECONDS = 60 * 60 * 24 * 30  # of a film at most; times further from its first are damage
+
+Shown = TypeVar("Shown", Picture, Deep)
 
 
 @dataclass
@@ -24,8 +30,8 @@ class Decoder:
 
     clip: the facts, of the pictures as they come out of here; its time_base is 1/n. times: the pts of every frame,
     sorted. timed: False where the file has no times of its own; frames then follow at the mean rate.
-    damaged: frames that could not be decoded whole so far; the last good picture is held in their place, or with
-    `strict` the first one is an InputError.
+    interlaced: it is stored as fields, and deinterlaced here. damaged: frames that could not be decoded whole so
+    far; the last good picture is held in their place, or with `strict` the first one is an InputError.
     """
 
     path: Path
@@ -34,6 +40,7 @@ class Decoder:
     timed: bool
     resize: bool = False
     strict: bool = False
+    interlaced: bool = False
     damaged: int = 0
 
     @staticmethod
@@ -41,22 +48,32 @@ class Decoder:
         """size: 'full', WxH, 0.5x or max:1280. Raises InputError for anything that is no clip."""
         with media.open_clip(path) as container:
             stream = media.film_stream(container, path)
-            first = next(_good_frames(container, stream), None)
-            if first is None:
+            head = list(islice(_good_frames(container, stream), LOOKED_AT))
+            if not head:
                 raise InputError(f"{path}: holds no picture that can be decoded. Is the file whole?")
+            first = head[0]
             turned = round(first.rotation / 90) % 2 == 1
             upright = Size(first.width, first.height) if turned else Size(first.height, first.width)
             aspect = stream.sample_aspect_ratio or Fraction(1)
             rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
+            if not 0 < rate <= 1000:  # a count of ticks rather than a rate
+                rate = Fraction(25)
             untimed = container.format.name in UNTIMED
             unit, promised = stream.time_base or Fraction(1, 90_000), stream.frames
+            pixels = media.pixels_of(first)
+            pixels = replace(pixels, alpha=pixels.alpha or media.alpha_decoder(stream) is not None)
         packets, stored = _packet_times(path)
         timed = not untimed and None not in packets
         if not timed:
             unit = 1 / rate
-        times = sorted(
-            pts * unit.numerator for pts in (packets if timed else range(len(packets))) if pts is not None
-        )
+        begin = first.pts if timed and first.pts is not None else 0
+        limit = begin + SECONDS / unit
+        times = {
+            pts * unit.numerator
+            for pts in (packets if timed else range(len(packets)))
+            if pts is not None and begin <= pts < limit
+        }
+        interlaced = any(frame.interlaced_frame for frame in head)
         clip = Clip(
             name=str(path),
             size=fit(upright, size),
@@ -64,32 +81,52 @@ class Decoder:
             rate=rate,
             frames=len(times),
             sample_aspect=1 / aspect if turned else aspect,
+            pixels=pixels,
+            notes=(f"{path.name} is interlaced: deinterlaced (bwdif) before dreaming.",)
+            if interlaced
+            else (),
         )
-        lost = max(0, promised - stored)
-        return Decoder(path, clip, times, timed, clip.size != upright, strict, damaged=lost)
+        lost = max(0, promised - stored) + len(packets) - len(times)
+        return Decoder(
+            path, clip, sorted(times), timed, clip.size != upright, strict, interlaced, damaged=lost
+        )
 
     def pictures(self, since: int | None = None) -> Iterator[tuple[int, Picture]]:
-        """(pts, picture) in order of time, of every frame with pts >= since (None: all)."""
+        """(pts, picture) in order of time, of every frame with pts >= since (None: all): uint8 RGB [H, W, 3]."""
+        return self._shown(since, self._picture)
+
+    def deeps(self, since: int | None = None) -> Iterator[tuple[int, Deep]]:
+        """As `pictures`, at the full depth of the source and with its transparency."""
+        return self._shown(since, self._deep)
+
+    def _shown(
+        self, since: int | None, convert: Callable[[av.VideoFrame, dict[object, media.Converter]], Shown]
+    ) -> Iterator[tuple[int, Shown]]:
         landing = self._landing(since) if since is not None else None
         converters: dict[object, media.Converter] = {}
-        held: Picture | None = None
+        held: Shown | None = None
+        latest: int | None = None
         with media.open_clip(self.path) as container:
             stream = media.film_stream(container, self.path)
             stream.thread_type = "AUTO"
             if landing is not None:
                 container.seek(landing, stream=stream, backward=True)
-            for count, frame in enumerate(_good_frames(container, stream, self._count_damage)):
+            frames = _good_frames(container, stream, self._count_damage)
+            for count, frame in enumerate(media.deinterlaced(frames) if self.interlaced else frames):
                 if frame.is_corrupt:
                     self._count_damage()
                 if not frame.is_corrupt or held is None:
-                    held = self._convert(frame, converters)
+                    held = convert(frame, converters)
                 pts = self._pts(frame, count)
+                if latest is not None and pts <= latest:  # times may not run backwards
+                    continue
+                latest = pts
                 if since is None or pts >= since:
                     yield pts, held
 
     def _pts(self, frame: av.VideoFrame, count: int) -> int:
         if self.timed and frame.pts is not None and frame.time_base is not None:
-            return frame.pts * frame.time_base.numerator
+            return media.ticks(frame.pts * frame.time_base, self.clip.time_base)
         return count * (1 / self.clip.rate / self.clip.time_base).numerator
 
     def _landing(self, since: int) -> int | None:
@@ -97,9 +134,12 @@ class Decoder:
 
         A seek may land late, or where pictures before the key frame lack what they are made from, so it has to
         land on a key frame that is not after `since`. Where it does not, it is tried from further back.
+        Deinterlacing looks at the frames around, so there it has to land well before.
         """
         if not self.timed or since <= self.times[0]:
             return None
+        if self.interlaced:
+            since = max((time for time in self.times if time < since), default=since) - 1
         with media.open_clip(self.path) as container:
             stream = media.film_stream(container, self.path)
             unit = (stream.time_base or self.clip.time_base).numerator
@@ -113,11 +153,19 @@ class Decoder:
                     return landing
         return None
 
-    def _convert(self, frame: av.VideoFrame, converters: dict[object, media.Converter]) -> Picture:
+    def _picture(self, frame: av.VideoFrame, converters: dict[object, media.Converter]) -> Picture:
+        if self.clip.pixels.alpha or self.clip.pixels.hdr:
+            return light.flat(self._deep(frame, converters))
         picture = media.to_rgb(frame, converters, self.clip.size if self.resize else None)
         if Size(*picture.shape[:2]) != self.clip.size:  # the stream changed its size midway
             picture = media.to_rgb(frame, converters, self.clip.size)
         return picture
+
+    def _deep(self, frame: av.VideoFrame, converters: dict[object, media.Converter]) -> Deep:
+        deep = media.deep_of(frame, converters, self.clip.size if self.resize else None, self.clip.pixels)
+        if Size(*deep.values.shape[:2]) != self.clip.size:
+            deep = media.deep_of(frame, converters, self.clip.size, self.clip.pixels)
+        return deep
 
     def _count_damage(self) -> None:
         self.damaged += 1
@@ -147,6 +195,7 @@ def _good_frames(
 ) -> Iterator[av.VideoFrame]:
     """Decoded frames; a packet that cannot be decoded is told to on_damage and skipped."""
     packets = container.demux(stream)
+    decoder = media.alpha_decoder(stream)
     while True:
         try:
             packet = next(packets)
@@ -156,6 +205,10 @@ def _good_frames(
             on_damage()
             return
         try:
-            yield from packet.decode()
+            for frame in (
+                packet.decode() if decoder is None else decoder.decode(packet if packet.size else None)
+            ):
+                if isinstance(frame, av.VideoFrame):
+                    yield frame
         except av.error.FFmpegError:
             on_damage()

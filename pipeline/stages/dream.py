@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -51,8 +52,23 @@ class Look:
         return pyramid.sizes(size, self.octaves, self.octave_scale, max(self.cut.least, LEAST_OCTAVE))
 
 
-def dream(look: Look, seed: Tensor, owed: Tensor, iterations: int, step: float) -> tuple[Tensor, list[int]]:
-    """Dream on `seed` [L, 3, H, W]; gives the picture and the steps each lane took in every octave.
+class Dreamed(NamedTuple):
+    """picture: [L, 3, H, W] in 0..1. steps: that each lane took in every octave. lost: [L], of all those it took,
+    the ones that moved nothing, because their gradient was infinite or no number.
+    """
+
+    picture: Tensor
+    steps: list[int]
+    lost: Tensor
+
+    @staticmethod
+    def nothing(source: Tensor) -> Dreamed:
+        """Of no iterations."""
+        return Dreamed(source, [0] * len(source), torch.zeros(len(source), dtype=torch.int32))
+
+
+def dream(look: Look, seed: Tensor, owed: Tensor, iterations: int, step: float) -> Dreamed:
+    """Dream on `seed` [L, 3, H, W].
 
     owed: [L, 1, H, W], share of `iterations` each pixel has to climb. A lane takes n = round(mean(climb)) steps,
     at least one, and its pixels step by w = climb / n, so that all of them arrive. step: grey levels.
@@ -62,34 +78,44 @@ def dream(look: Look, seed: Tensor, owed: Tensor, iterations: int, step: float) 
     per_lane = torch.tensor(steps, device=seed.device, dtype=seed.dtype).view(-1, 1, 1, 1)
     weight = (climb / per_lane).clamp_max(LARGEST_WEIGHT)
     picture, so_far = seed, None
+    lost = torch.zeros(len(seed), dtype=torch.int32, device=seed.device)
     for octave, size in enumerate(look.sizes(Size(*seed.shape[-2:]))):
         ground = pyramid.resize(seed, size)
         picture = ground if so_far is None else (ground + pyramid.resize(so_far, size)).clamp_(0, 1)
-        picture = _climb(look, picture, pyramid.area(weight, size), octave, steps, iterations, step)
+        picture = _climb(look, picture, pyramid.area(weight, size), octave, steps, iterations, step, lost)
         so_far = picture - ground
-    return picture, steps
+    return Dreamed(picture, steps, lost)
 
 
 def _climb(
-    look: Look, picture: Tensor, weight: Tensor, octave: int, steps: list[int], iterations: int, step: float
+    look: Look,
+    picture: Tensor,
+    weight: Tensor,
+    octave: int,
+    steps: list[int],
+    iterations: int,
+    step: float,
+    lost: Tensor,
 ) -> Tensor:
-    """All steps of one octave. A lane with fewer steps takes the last ones of the sequence."""
+    """All steps of one octave. A lane with fewer steps takes the last ones of the sequence. Counts those `lost`."""
     picture = picture.contiguous(memory_format=torch.channels_last)
     for remaining in range(max(steps), 0, -1):
         sigma = _sigma(look.smooth, remaining, iterations)
         roll = ascent.shift(look.seed, octave, remaining, look.jitter)
         lanes = [lane for lane, own in enumerate(steps) if own >= remaining]
         if len(lanes) == len(steps):
-            picture = _step(look, picture, weight, roll, sigma, step)
+            picture, stayed = _step(look, picture, weight, roll, sigma, step)
+            lost += stayed
         else:
             picture = picture.clone()
-            picture[lanes] = _step(look, picture[lanes], weight[lanes], roll, sigma, step)
+            picture[lanes], stayed = _step(look, picture[lanes], weight[lanes], roll, sigma, step)
+            lost[lanes] += stayed
     return picture
 
 
 def _step(
     look: Look, picture: Tensor, weight: Tensor, roll: tuple[int, int], sigma: float, step: float
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     rolled = torch.roll(picture, roll, (2, 3))
     slope = torch.roll(gradient(look, rolled, roll), (-roll[0], -roll[1]), (2, 3))
     return ascent.ascend(picture, ascent.smooth(slope, sigma), step, weight)

@@ -3,66 +3,113 @@
 from __future__ import annotations
 
 import heapq
+import subprocess
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
-from av.container import InputContainer, OutputContainer
+import imageio_ffmpeg
+from av.container import OutputContainer
 
-from pipeline import media
+from pipeline import codecs, media, tags
 from pipeline.clip import Clip, Segment
+from pipeline.errors import OutputError
+from pipeline.tracks import Beside, Tracks
 
-if TYPE_CHECKING:
-    from av.container.core import Chapter
-
-TECHNICAL = {"major_brand", "minor_version", "compatible_brands", "encoder", "dream_video"}
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What else goes into the film: the packets of `path` that are not its picture.
-
-    start, end: the time of the source that was dreamed, seconds; None where it was not cut short.
-    """
-
-    path: Path
-    start: Fraction | None = None
-    end: Fraction | None = None
+__all__ = ["Beside", "join"]
 
 
 def join(
     pieces: Sequence[tuple[Segment, Path]], out: Path, clip: Clip, beside: Beside | None, recipe: str
 ) -> list[str]:
-    """Write `out` from segments in order. Gives one line for each stream that could not come along.
+    """Write `out` from segments in order. Gives one line for each stream that could not be copied as it is.
 
-    Every piece was rebased to 0: pts += its segment's. dts are made anew over the whole film,
-    dts_i = sorted_pts_i - max(sorted_pts - pts), for B-frames reach across no segment but their delay does.
+    Every piece was rebased to 0 and counts in the clip's ticks: pts += its segment's. dts are made anew over the
+    whole film, dts_i = sorted_pts_i - max(sorted_pts - pts), for B-frames reach across no segment but their delay
+    does. Raises OutputError where the container cannot be written.
     """
-    times = [pts for segment, path in pieces for pts in _times(path, clip.time_base, segment.pts)]
+    times = [pts for segment, path in pieces for pts in _times(path, segment.pts)]
     in_order = sorted(times)
     delay = max(now - pts for now, pts in zip(in_order, times, strict=True))
-    with av.open(str(out), "w", options=_options(out, clip, in_order[0])) as film:
-        with av.open(str(pieces[0][1])) as first:
-            stream = film.add_stream_from_template(first.streams.video[0])
-        stream.time_base = clip.time_base
+    container = codecs.CONTAINERS[out.suffix.lower()]
+    with (
+        _named(out),
+        av.open(media.local(out), "w", format=container, options=_options(out, clip, in_order[0])) as film,
+    ):
+        with av.open(media.local(pieces[0][1])) as first:
+            stream = _picture_track(film, first.streams.video[0], clip, out.suffix.lower())
         film.metadata["dream_video"] = recipe
         pictures = _pictures(pieces, clip, in_order, delay, stream)
         if beside is None:
             _mux(film, pictures)
-            return []
-        with media.open_clip(beside.path) as source:
-            copies, left = _templates(source, film)
-            film.set_chapters(_chapters(source, beside))
-            film.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in TECHNICAL})
-            _mux(film, heapq.merge(pictures, _copied(source, copies, beside), key=_when))
-        return left
+            notes: list[str] = []
+        else:
+            notes = _mux_with(film, pictures, beside, clip.rate)
+    if clip.sample_aspect != 1 and container in ("matroska", "webm"):
+        _tell_aspect(out, clip)
+    return notes
+
+
+def _mux_with(
+    film: OutputContainer, pictures: Iterator[av.Packet[Any]], beside: Beside, rate: Fraction
+) -> list[str]:
+    with media.open_clip(beside.path) as source:
+        others = Tracks.of(source, film, beside)
+        begin = beside.start or Fraction(0)
+        film.set_chapters(tags.chapters(source, begin, beside.end))
+        film.metadata.update(tags.tags(source, begin, rate))
+        _mux(film, heapq.merge(pictures, others.packets(), key=_when))
+    return others.notes
+
+
+def _tell_aspect(out: Path, clip: Clip) -> None:
+    """Write the shape of pixels into a Matroska file, which PyAV cannot: by the ffmpeg binary, packets copied."""
+    shape = clip.sample_aspect * Fraction(clip.size.width, clip.size.height)
+    again = out.with_name(f"{out.stem}-shaped{out.suffix}")
+    words = ["-protocol_whitelist", "file", "-i", f"file:{out.resolve()}", "-map", "0", "-c", "copy"]
+    words += ["-aspect", f"{shape.numerator}:{shape.denominator}", "-y", f"file:{again.resolve()}"]
+    try:
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", *words]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+        again.replace(out)
+    except (RuntimeError, OSError, subprocess.CalledProcessError):  # the film is whole without it
+        again.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(out: Path) -> Iterator[None]:
+    """A muxer's refusal as an error with a name."""
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        if isinstance(error, OSError) and error.errno and error.filename:
+            raise  # the disk's, which `whole` tells of
+        raise OutputError(
+            f"{out.suffix} cannot hold this film ({error.strerror}). Try an .mkv, or --audio none."
+        ) from None
+
+
+def _picture_track(
+    film: OutputContainer, template: av.VideoStream, clip: Clip, ending: str
+) -> av.VideoStream:
+    stream = film.add_stream_from_template(template, opaque=True)
+    stream.time_base = clip.time_base
+    stream.codec_context.framerate = clip.rate
+    stream.codec_context.sample_aspect_ratio = clip.sample_aspect
+    if template.codec_context.name == "hevc" and ending in codecs.QUICKTIME:
+        stream.codec_context.codec_tag = "hvc1"  # what Apple's players ask for
+    if template.codec_context.name == "prores":  # tells its profile
+        stream.codec_context.codec_tag = template.codec_context.codec_tag
+    if "alpha_mode" in {name.lower() for name in template.metadata}:
+        stream.metadata["alpha_mode"] = "1"
+    return stream
 
 
 def _options(out: Path, clip: Clip, first: int) -> dict[str, str]:
-    if out.suffix.lower() == ".mkv":
+    if out.suffix.lower() not in codecs.QUICKTIME:
         return {}
     options = {
         "movflags": "+hybrid_fragmented+delay_moov+use_metadata_tags",
@@ -73,15 +120,11 @@ def _options(out: Path, clip: Clip, first: int) -> dict[str, str]:
     return options
 
 
-def _times(path: Path, time_base: Fraction, start: int) -> Iterator[int]:
-    with av.open(str(path)) as piece:
+def _times(path: Path, start: int) -> Iterator[int]:
+    with av.open(media.local(path)) as piece:
         for packet in piece.demux(video=0):
             if packet.pts is not None:
-                yield start + _ticks(packet.pts * packet.time_base, time_base)
-
-
-def _ticks(seconds: Fraction, time_base: Fraction) -> int:
-    return round(seconds / time_base)
+                yield start + packet.pts
 
 
 def _pictures(
@@ -94,72 +137,21 @@ def _pictures(
     place = {pts: index for index, pts in enumerate(in_order)}
     index = 0
     for segment, path in pieces:
-        with av.open(str(path)) as piece:
+        with av.open(media.local(path)) as piece:
             for packet in piece.demux(video=0):
                 if packet.pts is None:
                     continue
-                packet.pts = segment.pts + _ticks(packet.pts * packet.time_base, clip.time_base)
+                packet.pts = segment.pts + packet.pts
                 packet.dts = in_order[index] - delay
                 packet.time_base = clip.time_base
                 after = place[packet.pts] + 1
                 if after < len(in_order):
                     packet.duration = in_order[after] - packet.pts
                 else:
-                    packet.duration = _ticks(1 / clip.rate, clip.time_base)
+                    packet.duration = media.ticks(1 / clip.rate, clip.time_base)
                 packet.stream = stream
                 yield packet
                 index += 1
-
-
-def _templates(
-    source: InputContainer, film: OutputContainer
-) -> tuple[dict[int, av.stream.Stream], list[str]]:
-    copies: dict[int, av.stream.Stream] = {}
-    left: list[str] = []
-    for stream in source.streams:
-        if stream.type not in ("audio", "subtitle"):
-            continue
-        try:
-            copies[stream.index] = copy = film.add_stream_from_template(stream)
-            copy.metadata.update(stream.metadata)
-            copy.disposition = stream.disposition
-        except (ValueError, av.error.FFmpegError):
-            codec = stream.codec_context.name if stream.codec_context else stream.type
-            left.append(f"{stream.type} track {stream.index} ({codec}) cannot be held by {film.format.name}")
-    return copies, left
-
-
-def _chapters(source: InputContainer, beside: Beside) -> list[Chapter]:
-    """The source's chapters, cut and shifted to the part that was dreamed."""
-    kept: list[Chapter] = []
-    for chapter in source.chapters():
-        unit = chapter["time_base"]
-        if unit is None:
-            continue
-        start = max(_ticks(beside.start or Fraction(0), unit), chapter["start"])
-        end = chapter["end"] if beside.end is None else min(_ticks(beside.end, unit), chapter["end"])
-        shift = _ticks(beside.start or Fraction(0), unit)
-        if start < end:
-            kept.append({**chapter, "start": start - shift, "end": end - shift})
-    return kept
-
-
-def _copied(
-    source: InputContainer, copies: dict[int, av.stream.Stream], beside: Beside
-) -> Iterator[av.Packet[Any]]:
-    start, end = beside.start or Fraction(0), beside.end
-    if not copies:  # demux takes an empty list for all streams
-        return
-    for packet in source.demux([source.streams[index] for index in copies]):
-        if packet.pts is None or packet.dts is None or packet.time_base is None:
-            continue
-        time = packet.pts * packet.time_base
-        if (beside.start is not None and time < start) or (end is not None and time >= end):
-            continue
-        shift = _ticks(start, packet.time_base)
-        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
-        packet.stream = copies[packet.stream_index]
-        yield packet
 
 
 def _when(packet: av.Packet[Any]) -> Fraction:

@@ -14,7 +14,7 @@ RATE = 48_000
 def write(path: Path, samples: NDArray[np.float32]) -> None:
     """Write samples at 48 kHz as AAC in an .m4a."""
     layout = "mono" if samples.shape[1] == 1 else "stereo"
-    with av.open(str(path), "w", format="mp4") as file:
+    with av.open(f"file:{path.absolute()}", "w", format="mp4") as file:
         stream = file.add_stream("aac", rate=RATE)
         assert isinstance(stream, av.AudioStream)
         stream.layout = layout

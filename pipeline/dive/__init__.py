@@ -1,0 +1,11 @@
+"""Dive: into a picture, for ever. Masters one doubling apart, and one look per pixel; or frame upon frame.
+
+windows.py    which masters a path needs, and which shows each moment        numbers only
+masters.py    dreams them, and makes them agree
+balance.py    holds the energy of their octaves, and their colours
+store.py      keeps them on disk
+compose.py    looks frames up in them
+exact.py      all of it as a walk
+feedback.py   the classic dive, and the still that lives
+layers.py     what is dreamed at which time
+"""

@@ -1,0 +1,50 @@
+"""What every way of diving shares: a dreamer of one source whose layers, steps and strength change through time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from pipeline.clip import Frame
+from pipeline.dive.layers import Layers
+from pipeline.dive.masters import Climb
+from pipeline.net import tap
+from pipeline.net.cards import card
+from pipeline.net.tap import Network
+from pipeline.net.targets import Target
+from pipeline.render import NO_PICTURE, Dreamer
+from pipeline.sources.zoom import ZoomSource
+from pipeline.stages.dream import Look
+from pipeline.zoom_settings import ZoomSettings
+
+
+class Dive(Dreamer):
+    """A Dreamer that holds its film, for what it dreams depends on when. Raises as Dreamer does."""
+
+    def __init__(self, settings: ZoomSettings, source: ZoomSource, network: Network | None = None) -> None:
+        facts = network.card if network else card(settings.dream.model)
+        self.layers = Layers.of(settings.dream.layers, facts, float(source.clip.rate))
+        first = self.layers.keys[0][1]
+        plain = {"layers": ",".join(target.text for target in first)}
+        super().__init__(
+            settings.model_copy(update={"dream": settings.dream.model_copy(update=plain)}), network=network
+        )
+        self.settings: ZoomSettings = settings
+        self.source = source
+        self.look.sizes(self.size(source.clip.size))  # says so where that is too small
+        self._look: tuple[tuple[Target, ...], Look] = (first, self.look)
+
+    def look_at(self, seconds: float) -> Look:
+        """What is dreamed at a time."""
+        targets = self.layers.at(seconds)
+        if targets != self._look[0]:
+            cut = tap.cut(self.network, targets).to(self.device)
+            self._look = targets, replace(self.look, cut=cut)
+        return self._look[1]
+
+    def climb_at(self, seconds: float) -> Climb:
+        """How far it is dreamed at a time. Here strength shortens the steps: what is dreamed is dreamed on."""
+        index = round(seconds * float(self.source.clip.rate))
+        frame = Frame(index, index, Fraction(seconds), NO_PICTURE)
+        iterations, step, _, strength = self._knobs(frame, self.source.clip)
+        return Climb(self.look_at(seconds), iterations, step * strength, self.settings.dream.dream_size)

@@ -1,0 +1,129 @@
+"""Exact: the dive from masters, sharp at every depth. First they are dreamed, then frames are looked up in them.
+
+`walk` gives frames as the walk of a film does, so that all around it (segments, join, sound, resume) is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline import device
+from pipeline.clip import Flow, Frame, Plane, Segment, Size, fit
+from pipeline.dive import masters
+from pipeline.dive.balance import Balance
+from pipeline.dive.base import Dive
+from pipeline.dive.compose import Composer, in_parallel
+from pipeline.dive.store import Store
+from pipeline.dive.windows import Windows
+from pipeline.errors import UsageError
+from pipeline.net.tap import Network
+from pipeline.render import Dreamt
+from pipeline.sources import Source
+from pipeline.sources.zoom import ZoomSource
+from pipeline.stages.carry import Carried
+from pipeline.zoom_settings import ZoomSettings
+
+Told = Callable[[int, int], None]
+"""Called with the number of masters that are dreamed, and of all."""
+
+BYTES = 480  # of memory per pixel of a master, while it is dreamed by the network in the box
+SMALL = Size(1, 1)  # of the flow and the layer that frames of a dive do not have
+
+
+class ExactDive(Dive):
+    """folder: where masters are kept while they are needed. told: hears of each that is dreamed."""
+
+    def __init__(
+        self,
+        settings: ZoomSettings,
+        source: ZoomSource,
+        folder: Path,
+        told: Told = lambda done, of: None,
+        network: Network | None = None,
+    ) -> None:
+        if source.ground is None:
+            raise UsageError(f"{source.clip.name}: a clip is dived into with --way feedback.")
+        super().__init__(settings, source, network)
+        self.windows = Windows.of(source.path, source.clip.size, ring=abs(source.doublings))
+        self.folder, self.told = folder, told
+        self._store: Store | None = None
+        largest = max(
+            (window.size for window in self.windows.windows), key=lambda size: size.height * size.width
+        )
+        device.room_for(fit(largest, settings.dream.dream_size), BYTES)
+
+    @property
+    def anchors(self) -> list[float]:
+        """The time at which each master is dreamed for."""
+        return [window.anchor for window in self.windows.windows]
+
+    @torch.no_grad()
+    def dreamt(self) -> Store:
+        """All masters, in agreement: those that are missing are dreamed now. Raises UsageError, OutputError."""
+        if self._store is not None:
+            return self._store
+        store = Store.open(self.folder, self._plan(), fresh=self.settings.run.fresh)
+        windows = self.windows.windows
+        try:
+            for slot in range(store.done(), len(windows)):
+                self.told(slot, len(windows))
+                with device.memory(f"dreaming a picture of {windows[slot].size}"):
+                    store.add(slot, *self._master(slot, store))
+            self.told(len(windows), len(windows))
+        except KeyboardInterrupt as stop:
+            stop.add_note(
+                f"{store.done()} of {len(windows)} pictures are kept in {self.folder}; the same command goes on."
+            )
+            raise
+        if not store.agreed:
+            store.begin_to_agree()
+            masters.agree(self.windows, store.load, store.keep)
+            store.agree()
+        self._store = store
+        return store
+
+    def _master(self, slot: int, store: Store) -> tuple[Plane, Balance]:
+        climb, noise = self.climb_at(self.anchors[slot]), self.settings.dream.seed * 100_003 + slot
+        region = self.windows.region(slot)
+        if slot == 0:
+            assert self.source.ground is not None
+            return masters.opened(
+                masters.fitted(self.source.ground, self.windows.windows[0].size), climb, noise, region
+            )
+        seed = masters.enlarged(store.load(slot - 1), self.windows, slot)
+        if self.windows.ring and slot == len(self.windows.windows) - 1:
+            seed = masters.closing(seed, store.load(0), self.windows)
+        return masters.deepened(seed, climb, store.reference(slot - 1), noise, region)
+
+    def walk(
+        self, source: Source, last: Segment | None = None, carried: Carried | None = None
+    ) -> Generator[Dreamt, None, None]:
+        """Every frame, or those after segment `last`."""
+        yield from self.frames(source.frames(last))
+
+    def frames(self, asked: Iterator[Frame]) -> Generator[Dreamt, None, None]:
+        """Any frames, in any order."""
+        how = self.settings.zoom
+        composer = Composer(self.windows, self.dreamt().load, how.shutter, how.supersample)
+        nothing = Carried.nothing(1, SMALL, torch.device("cpu"))
+        for frame, picture in in_parallel(composer.picture, asked, self.threads):
+            shown = replace(frame, picture=picture)
+            yield Dreamt(shown, picture, nothing, Flow.still(SMALL), 0, 0, 0)
+
+    def _plan(self) -> dict[str, Any]:
+        """All that the masters depend on."""
+        recipe = self.settings.recipe()
+        recipe.pop("output")
+        zoom = {k: v for k, v in recipe["zoom"].items() if k not in ("shutter", "supersample")}
+        return {
+            "settings": recipe | {"zoom": zoom},
+            "source": self.source.fingerprint(),
+            "weights": self.network.sha256,
+            "device": str(self.device),
+            "threads": self.threads,
+        }

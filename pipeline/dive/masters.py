@@ -1,0 +1,163 @@
+"""Masters: the pictures a dive is made of, each the dreamed enlargement of a part of the one above.
+
+Pictures are float32 [H, W, 3] in 0..1 where they are looked into, tensors [1, 3, H, W] where they are dreamed.
+Two loops are closed on each: it gets fine noise and is dreamed until its detail is back at the first one's, and
+its octaves and colours are held to a slowly moving reference (`balance`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.clip import Plane, Size, fit
+from pipeline.dive import balance
+from pipeline.dive.balance import WHOLE, Balance
+from pipeline.dive.windows import Region, Windows
+from pipeline.ops import pyramid, resample
+from pipeline.stages.dream import Look, dream
+
+SHARE = 0.5  # of a full climb on an enlargement, which is dreamed already in all but its finest octave
+AGAIN = 0.25  # of a full climb, each time that detail still falls short
+TRIES = 1
+ENOUGH = 0.95  # of the reference's fine detail
+GRAIN = 0.5  # noise in the finest octave, as a share of the detail that has to come
+FALL = 0.8  # the finest octaves of a first master are given at least so much of the next coarser one
+COLOURED = 0.35  # of it is not grey
+
+
+@dataclass(frozen=True)
+class Climb:
+    """How a master is dreamed. iterations in each octave, of `step` grey levels each, at `dream_size` (see `fit`)."""
+
+    look: Look
+    iterations: int
+    step: float
+    dream_size: str = "full"
+
+
+def fitted(ground: Plane, size: Size) -> Plane:
+    """The ground, scaled and cropped to a size, so that no edge ever shows."""
+    height, width = ground.shape[:2]
+    scale = max(size.height / height, size.width / width)
+    to = (max(size.width, round(width * scale)), max(size.height, round(height * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    whole = cv2.resize(ground, to, interpolation=how)
+    top, left = (to[1] - size.height) // 2, (to[0] - size.width) // 2
+    return np.ascontiguousarray(whole[top : top + size.height, left : left + size.width].clip(0, 1))
+
+
+def closing(seed: Plane, first: Plane, windows: Windows) -> Plane:
+    """What the last master of a ring starts from: the first one in its middle, to be dreamed together with it."""
+    way = windows.down(len(windows.windows) - 1)
+    return pasted(seed, first, way.inverse.matrix, rim(windows.windows[0].size))
+
+
+def enlarged(above: Plane, windows: Windows, level: int) -> Plane:
+    """What master `level` starts from: its window in the one above."""
+    return resample.look(above, windows.down(level - 1).matrix, windows.windows[level].size).clip(0, 1)
+
+
+def opened(seed: Plane, climb: Climb, noise: int, region: Region = WHOLE) -> tuple[Plane, Balance]:
+    """The first master, and the balance that all others are held to."""
+    dreamed = climbed(tensor(seed, climb), climb, 1.0)
+    wanted = balance.measure(dreamed, region).levelled(FALL)
+    first = _filled(dreamed, climb, wanted, noise, 0.0, region)
+    return plane(first), balance.measure(first, region).levelled()
+
+
+def deepened(
+    seed: Plane, climb: Climb, reference: Balance, noise: int, region: Region = WHOLE
+) -> tuple[Plane, Balance]:
+    """Another master, and the reference for the next. region: what is seen of it at its own depth."""
+    dreamed = _filled(tensor(seed, climb), climb, reference, noise, SHARE, region)
+    return plane(dreamed), reference.followed(balance.measure(dreamed, region))
+
+
+def _filled(
+    picture: Tensor, climb: Climb, reference: Balance, noise: int, share: float, region: Region
+) -> Tensor:
+    """Grain, dreams until detail is back, and the balance held."""
+    missing = max((GRAIN * reference.fine) ** 2 - balance.measure(picture, region).fine ** 2, 0) ** 0.5
+    picture = (picture + missing * grain(Size(*picture.shape[-2:]), noise).to(picture)).clamp_(0, 1)
+    picture = climbed(picture, climb, share)
+    for _ in range(TRIES):
+        if balance.measure(picture, region).fine >= ENOUGH * reference.fine:
+            break
+        picture = climbed(picture, climb, AGAIN)
+    return balance.hold(picture, reference, region)
+
+
+def climbed(picture: Tensor, climb: Climb, share: float) -> Tensor:
+    if not climb.iterations or not climb.step or not share:
+        return picture
+    full = Size(*picture.shape[-2:])
+    seed = pyramid.resize(picture, fit(full, climb.dream_size)).clamp(0, 1)
+    owed = picture.new_full((1, 1, *seed.shape[-2:]), share)
+    dreamed = dream(climb.look, seed, owed, climb.iterations, climb.step).picture
+    return (picture + pyramid.resize(dreamed - seed, full)).clamp_(0, 1)
+
+
+def grain(size: Size, seed: int) -> Tensor:
+    """Noise in the finest octave alone, its luma of rms 1, [1, 3, H, W]: the same for the same seed."""
+    random = torch.Generator().manual_seed(seed)
+    grey, colour = (torch.randn(1, bands, *size, generator=random) for bands in (1, 3))
+    noise = grey + COLOURED * colour
+    half = Size((size.height + 1) // 2, (size.width + 1) // 2)
+    noise -= pyramid.resize(pyramid.resize(noise, half), size)
+    return noise / (noise.sum(1) / 3**0.5).square().mean().sqrt()
+
+
+def tensor(picture: Plane, climb: Climb) -> Tensor:
+    device = next(climb.look.cut.buffers()).device
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None].to(device)
+
+
+def plane(picture: Tensor) -> Plane:
+    return np.asarray(picture[0].permute(1, 2, 0).cpu().contiguous().numpy(), np.float32)
+
+
+def agree(windows: Windows, load: Callable[[int], Plane], save: Callable[[int, Plane], None]) -> None:
+    """Write every master into the one above and its rim back, deepest first, so that all show one picture.
+
+    load, save: a master by its slot; what is saved is what is loaded from then on. A ring takes a second round,
+    for what its last master got from the first.
+    """
+    levels = range(len(windows.steps))
+    for level in [*levels, *(levels if windows.ring else ())][::-1]:
+        above, below = level, windows.slot(level + 1)
+        way = windows.down(level)
+        save(above, pasted(load(above), load(below), way.inverse.matrix, rim(windows.windows[below].size)))
+        own = rim(windows.windows[below].size)
+        seen = resample.look(load(above), way.matrix, windows.windows[below].size)
+        save(below, seen + own[..., None] * (load(below) - seen))
+
+
+def pasted(above: Plane, below: Plane, matrix: NDArray[np.float64], weight: Plane) -> Plane:
+    """`below` laid into `above`, as much as `weight` [h, w], 0..1, says. matrix: from pixels of above to below."""
+    ratio = resample.ratio(matrix)
+    size = Size(*above.shape[:2])
+    small = resample.look(resample.prepared(below, ratio, resample.KEPT), matrix, size)
+    share = resample.look(weight, matrix, size, outside=0.0)[..., None]
+    return np.asarray(above + share.clip(0, 1) * (small - above), np.float32)
+
+
+def rim(size: Size) -> Plane:
+    """1 inside, falling smoothly to 0 at the edge over FEATHER of the shorter side, float32 [H, W]."""
+    across, down = (_ramp(side, FEATHER * min(size)) for side in (size.width, size.height))
+    return np.asarray(np.minimum.outer(down, across), np.float32)
+
+
+FEATHER = 0.2
+
+
+def _ramp(length: int, width: float) -> Plane:
+    at = np.arange(length) + 0.5
+    share = np.clip(np.minimum(at, length - at) / width, 0, 1)
+    return np.asarray(share * share * (3 - 2 * share), np.float32)

@@ -1,0 +1,172 @@
+"""The zoom as a source: frames that know their time and where the camera looks, over a picture or a clip.
+
+Its frames are made from what was dreamed before them, so they come without pictures, unless a clip plays meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import camera, media
+from pipeline.camera import Moves, Similarity
+from pipeline.clip import Clip, Flow, Frame, Plane, Segment, Size, fit
+from pipeline.errors import InputError, UsageError
+from pipeline.schedule import Schedule
+from pipeline.sources import grounds
+from pipeline.sources.base import Facts, Source, fingerprint, rate_of, spread
+from pipeline.stages.join import Beside
+from pipeline.zoom_settings import ZoomSettings, pair
+
+LONGEST = 1280  # px: the longer side of a film whose size was not said
+NOTHING = np.zeros((0, 0, 3), np.uint8)
+
+
+@dataclass
+class ZoomSource:
+    """A camera's path, and what it flies over. ground: float32 [H, W, 3] in 0..1, None for a clip's own frames.
+
+    doublings: of a loop, signed; 0 for none. read: the files it is made from. song: the sound to put under it.
+    """
+
+    clip: Clip
+    path: camera.Path
+    ground: Plane | None
+    doublings: int
+    read: list[Path]
+    song: Path | None
+    film: Source | None = None
+
+    @staticmethod
+    def of(name: str, settings: ZoomSettings, centre: complex | None = None) -> ZoomSource:
+        """What a name means: a picture, a clip, or noise, colour:#203040, gradient:#000,#f80.
+
+        centre: the point dived into, x + i y in 0..1, where that was left to be found (auto).
+        Raises InputError, UsageError, ScheduleError.
+        """
+        how = settings.zoom
+        song = _song(settings)
+        ground, film, read = grounds.open_ground(name, settings.input, strict=settings.run.strict)
+        if ground is None:
+            assert film is not None
+            clip = film.clip
+            seconds = Fraction(clip.frames or 1) / clip.rate
+        else:
+            own = Size(*ground.shape[:2])
+            size = fit(own, settings.input.size or f"max:{LONGEST}")
+            rate = rate_of(settings.input.fps or "30")
+            seconds = _seconds(how.seconds, song)
+            frames = max(1, round(seconds * rate))
+            clip = Clip(name, size, Fraction(1, rate.numerator), rate, frames)
+            seconds = frames / rate
+        moves = _moves(settings, clip, centre)
+        if how.loop:
+            path, doublings = camera.closed(moves, float(seconds))
+        else:
+            path, doublings = camera.Path.of(moves, float(seconds)), 0
+        return ZoomSource(clip, path, ground, doublings, [*read, *([song] if song else [])], song, film)
+
+    @property
+    def damaged(self) -> int:
+        return self.film.damaged if self.film else 0
+
+    def frames(self, last: Segment | None = None) -> Generator[Frame, None, None]:
+        """Those after a finished segment: unlike a film's, they need no frame before them."""
+        first = 0 if last is None else last.end
+        if self.film is None:
+            for index in range(first, self.clip.frames or 1):
+                yield self._frame(index)
+        else:
+            yield from (frame for frame in self.film.frames(last) if frame.index >= first)
+
+    def counted(self) -> Sequence[int]:
+        """Its frames are all there are; a clip's keep the clip's own count."""
+        return self.film.counted() if self.film else range(self.clip.frames or 1)
+
+    def across(self, count: int) -> Iterator[Frame]:
+        """The first frame, the last one, and `count` - 2 evenly between them."""
+        length = self.clip.frames or 1
+        places = np.linspace(0, length - 1, min(count, length)) if count > 1 else spread(length, 1)
+        return (self._frame(round(float(place))) for place in places)
+
+    def _frame(self, index: int) -> Frame:
+        pts = index * (1 / self.clip.rate / self.clip.time_base)
+        return Frame(index, int(pts), pts * self.clip.time_base, NOTHING)
+
+    def flow(self, frame: Frame, size: Size) -> Flow:
+        """The exact motion since the frame before, at `size`; of the first frame none."""
+        if frame.index == 0:
+            return Flow.none(size)
+        before = self.step(frame, size)
+        x, y = np.meshgrid(np.arange(size.width), np.arange(size.height))
+        here = x + 1j * y
+        there = before.scale * here + before.offset
+        inside = (there.real >= 0) & (there.real <= size.width - 1)
+        inside &= (there.imag >= 0) & (there.imag <= size.height - 1)
+        moved = there - here
+        return Flow(
+            np.stack((moved.real, moved.imag), -1).astype(np.float32), inside.astype(np.float32), cut=False
+        )
+
+    def step(self, frame: Frame, size: Size) -> Similarity:
+        """From pixels of a frame, not the first, to where they were in the frame before."""
+        now = min(float(frame.time), self.path.seconds)
+        then = max(now - float(1 / self.clip.rate), 0.0)
+        place = pixels(size)
+        return place.inverse @ self.path.seen_from(then, now) @ place
+
+    def beside(self, folder: Path) -> Beside | None:
+        if self.song is not None:
+            return Beside(self.song, None, Fraction(self.clip.frames or 1) / self.clip.rate)
+        return self.film.beside(folder) if self.film else None
+
+    def files(self) -> list[Path]:
+        return self.read
+
+    def fingerprint(self) -> Facts:
+        facts: Facts = {"zoom": self.clip.name, "size": str(self.clip.size), "frames": self.clip.frames or 0}
+        return facts | ({"rate": str(self.clip.rate)}) | (fingerprint(self.read) if self.read else {})
+
+
+def pixels(size: Size) -> Similarity:
+    """From pixel positions of a picture to frame coordinates."""
+    pitch = 1 / size.width
+    return Similarity(pitch, complex(-0.5, -size.height / size.width / 2) + pitch * (0.5 + 0.5j))
+
+
+def _moves(settings: ZoomSettings, clip: Clip, found: complex | None) -> Moves:
+    how = settings.zoom
+    centre = pair("0.5, 0.5" if how.centre == "auto" else how.centre, 0, 1)
+    if found is not None:
+        centre = Schedule.parse(found.real), Schedule.parse(found.imag)
+    aspect = clip.size.height / clip.size.width
+    last = (clip.frames or 1) - 1
+    return Moves(how.zoom, how.turn, centre, pair(how.pan, -4, 4), float(clip.rate), last, aspect)
+
+
+def _song(settings: ZoomSettings) -> Path | None:
+    name = settings.output.audio
+    if name in ("keep", "none"):
+        return None
+    with media.open_clip(Path(name)) as file:
+        if not file.streams.audio:
+            raise InputError(f"--audio {name}: holds no sound.")
+    return Path(name)
+
+
+def _seconds(text: str, song: Path | None) -> Fraction:
+    if text != "audio":
+        return Fraction(text)
+    if song is None:
+        raise UsageError("--seconds audio takes its length from a song: give --audio FILE.")
+    with media.open_clip(song) as file:
+        stream = file.streams.audio[0]
+        if stream.duration and stream.time_base:
+            return Fraction(stream.duration * stream.time_base)
+        if file.duration:
+            return Fraction(file.duration, 1_000_000)
+    raise InputError(f"{song}: does not say how long it is. Give --seconds.")
