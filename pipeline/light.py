@@ -60,10 +60,7 @@ def flat(deep: Deep) -> Picture:
 def packed(deep: Deep, *, alpha: bool, sixteen: bool = True) -> NDArray[Any]:
     """For an encoder: uint16, or uint8, [H, W, 3], or with straight alpha [H, W, 4]; linear light becomes sRGB."""
     values = _straight(deep) if alpha else deep.values
-    if deep.transfer == "linear":
-        values = _encoded(values, "linear")
-    else:
-        values = _unit(values)
+    values = _encoded(values, "linear") if deep.transfer == "linear" else _unit(values)
     if alpha:
         opaque = np.ones((*values.shape[:2], 1), np.float32)
         values = np.concatenate([values, opaque if deep.alpha is None else deep.alpha], -1)
@@ -124,7 +121,7 @@ def _unit(values: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _encoded(values: NDArray[Any], transfer: str) -> NDArray[np.float32]:
-    """Perceptual values, 0..1 from black to white, and beyond for what is beyond; light by sRGB's curve, odd about 0."""
+    """Perceptual values, 0..1 from black to white and beyond; light by sRGB's curve, odd about 0."""
     values = _unit(values)
     if transfer != "linear":
         return values / np.float32(WHITE[transfer])

@@ -115,7 +115,9 @@ class Dream(Group):
         None, "weights of that network, .safetensors or .pth, instead of a download", metavar="FILE"
     )
     layers: str = knob(
-        "", "what to dream of: layer[#channel+channel][@XxY][:weight], ..., or a depth: 60%", metavar="LAYERS"
+        "",
+        "what to dream of: layer[#channel+channel][@XxY][:weight], ..., a depth: 60%, or motif/eye+spiral",
+        metavar="LAYERS",
     )
     objective: Literal["energy", "sparse", "mean"] = knob(
         "energy", "what to amplify: all that is there, the strongest of it (more figurative), or plain mean"

@@ -13,7 +13,12 @@ import torch
 from safetensors.torch import load_file
 from torch import fx, nn
 
-from pipeline.net import builtin
+from pipeline.errors import ModelError, TargetError
+from pipeline.net import builtin, tap, zoo
+from pipeline.net.cards import CARDS
+from pipeline.net.targets import parse_targets, resolve
+from pipeline.ops.objectives import energy
+from pipeline.stages.dream import Look, dream
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
@@ -151,3 +156,55 @@ def test_a_stopped_training_goes_on_with_the_batch_it_had_come_to() -> None:
     options = train_builtin.parsed(["--plain", "10", "--replays", "3"])
     assert [train_builtin.step_of(n, options) for n in (0, 9, 10, 11)] == [0, 9, 10, 13]
     assert all(train_builtin.number_of(train_builtin.step_of(n, options), options) == n for n in range(30))
+
+
+def test_motifs_are_offered_by_the_names_they_were_trained_by() -> None:
+    trained = json.loads(WEIGHTS.with_suffix(".json").read_text())["motifs"]
+    offered = CARDS["builtin"].motifs
+    assert offered
+    assert {name: trained.index(name) for name in offered} == offered
+
+
+def test_a_motif_grows_by_its_score() -> None:
+    net = zoo.load("builtin")
+    (eye,) = tap.cut(net, parse_targets("motif/eye")).targets
+    (pair,) = tap.cut(net, parse_targets("motif/Eye+spiral@50x50:0.5")).targets
+    assert (eye.layer, eye.channels, eye.motif) == ("motif", (trained_as("eye"),), True)
+    assert (pair.channels, pair.at, pair.weight) == ((trained_as("eye"), trained_as("spiral")), (50, 50), 0.5)
+    look = Look(tap.cut(net, parse_targets("motif/eye")), energy, octaves=2, jitter=0)
+    grey = torch.full((1, 3, 96, 96), 0.5) + 0.02 * torch.randn(1, 3, 96, 96, generator=torch.manual_seed(0))
+    grown = dream(look, grey, torch.ones(1, 1, 96, 96), 6, 1.5).picture
+    before, after = (float(look.cut(x)[0][:, eye.channels[0]].mean()) for x in (grey, grown))
+    assert after > before + 1
+
+
+def trained_as(name: str) -> int:
+    return CARDS["builtin"].motifs[name]
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ("motif/eyes", "Did you mean eye"),
+        ("motif/eye+", "no motif ''"),
+        ("motif/eye#3", "has no channels"),
+    ],
+)
+def test_motifs_that_are_not_there_are_named(layers: str, said: str) -> None:
+    with pytest.raises(TargetError, match=said):
+        resolve(parse_targets(layers)[0], CARDS["builtin"])
+    with pytest.raises(TargetError, match="vgg16 knows no motifs"):
+        resolve(parse_targets("motif/eye")[0], CARDS["vgg16"])
+
+
+def test_damaged_weights_are_told_by_their_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (WEIGHTS, WEIGHTS.with_suffix(".json")):
+        (tmp_path / name.name).write_bytes(name.read_bytes())
+    file = tmp_path / WEIGHTS.name
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    monkeypatch.setattr(zoo, "SHIPPED", file)
+    with pytest.raises(ModelError, match=r"builtin\.safetensors is damaged: its hash"):
+        zoo.load("builtin")
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ModelError, match=r"builtin\.safetensors is damaged: its hash"):
+        zoo.load("builtin")

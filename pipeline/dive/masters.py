@@ -65,11 +65,11 @@ def enlarged(above: Plane, windows: Windows, level: int) -> Plane:
 
 
 def opened(seed: Plane, climb: Climb, noise: int, region: Region = WHOLE) -> tuple[Plane, Balance]:
-    """The first master, and the balance that all others are held to."""
+    """The first master, and the balance of all that is seen of it, which all others are held to."""
     dreamed = climbed(tensor(seed, climb), climb, 1.0)
-    wanted = balance.measure(dreamed, region).levelled(FALL)
+    wanted = balance.measure(dreamed, Region(region.box)).levelled(FALL)
     first = _filled(dreamed, climb, wanted, noise, 0.0, region)
-    return plane(first), balance.measure(first, region).levelled()
+    return plane(first), balance.measure(first, Region(region.box)).levelled()
 
 
 def deepened(

@@ -35,7 +35,7 @@ class Raft:
 
     @torch.no_grad()
     def __call__(self, now: Picture, before: Picture) -> tuple[Plane, Plane]:
-        """Of pictures uint8 [H, W, 3]: flow back from now, and on from before, float32 [H, W, 2], pixels, dx first."""
+        """Pictures uint8 [H, W, 3] to flow back from now, and on from before, float32 [H, W, 2], pixels, dx first."""
         height, width = now.shape[:2]
         pair = torch.from_numpy(np.stack((now, before))).to(self.device).permute(0, 3, 1, 2)
         pair = pair.float() / 127.5 - 1

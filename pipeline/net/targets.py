@@ -1,7 +1,7 @@
 """Targets: what to dream, written as text, and read into Target rows: `inception4c#12+40:0.7, 60%`.
 
 targets = target ("," target)*
-target  = layer ["#" channel ("+" channel)*] ["@" x "x" y] [":" weight]
+target  = (layer ["#" channel ("+" channel)*] | "motif/" name ("+" name)*) ["@" x "x" y] [":" weight]
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Target:
     at: (x, y) in percent of the picture's width and height, so it is the same place at every octave;
     None means everywhere.
     weight: its share of the step among the targets; negative unlearns. text: as it was written.
+    motif: the channels tell how much something looks like a thing; their mean is what grows.
     """
 
     layer: str
@@ -31,6 +32,7 @@ class Target:
     at: tuple[int, int] | None
     weight: float
     text: str
+    motif: bool = False
 
 
 def parse_targets(text: str) -> tuple[Target, ...]:
@@ -41,6 +43,8 @@ def parse_targets(text: str) -> tuple[Target, ...]:
         offset += len(piece) + 1
     return tuple(targets)
 
+
+MOTIF = "motif/"
 
 _SHAPE = re.compile(
     r"\s*(?P<layer>[^#@:]*?)\s*(#(?P<channels>[^@:]*?))?\s*(@(?P<at>[^:]*?))?\s*(:(?P<weight>.*?))?\s*"
@@ -93,10 +97,26 @@ def resolve(target: Target, card: Card) -> Target:
     """
     if depth(target.layer) is not None:
         return target
+    if target.layer.lower().startswith(MOTIF):
+        return _of_motifs(target, card)
     path = card.paths.get(target.layer.lower(), target.layer)
     if card.listed and path.split(".")[0] not in card.roots:
         raise unknown_layer(target.layer, card, card.paths)
     return replace(target, layer=path)
+
+
+def _of_motifs(target: Target, card: Card) -> Target:
+    names = target.layer[len(MOTIF) :].lower().split("+")
+    if not card.motifs:
+        raise TargetError(f"{card.name} knows no motifs by name; --model builtin does.")
+    if target.channels:
+        raise TargetError(f"{target.text}: a motif has no channels. Write motif/{names[0]}, or motif#12.")
+    for name in names:
+        if name not in card.motifs:
+            close = did_you_mean(name, card.motifs)
+            raise TargetError(f"there is no motif {name!r}.{close}\nMotifs: {', '.join(sorted(card.motifs))}")
+    channels = tuple(dict.fromkeys(card.motifs[name] for name in names))
+    return replace(target, layer=MOTIF.rstrip("/"), channels=channels, motif=True)
 
 
 def unknown_layer(name: str, card: Card, known: Iterable[str]) -> TargetError:

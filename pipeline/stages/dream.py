@@ -19,7 +19,7 @@ from pipeline.errors import InputError
 from pipeline.net.tap import Cut
 from pipeline.net.targets import Target
 from pipeline.ops import ascent, pyramid
-from pipeline.ops.objectives import Callback, Objective
+from pipeline.ops.objectives import Callback, Objective, mean
 
 LEAST_OCTAVE = 16  # px: nothing is seen in less
 LARGEST_WEIGHT = 3.0  # a pixel may step this much further than the average: x3 is clean, x8 speckles
@@ -152,7 +152,10 @@ def _scores(
     if look.callback is not None:
         return [(look.callback(activations).sum(), 1.0)]
     return [
-        (look.objective(select(activation, target, size, roll)).sum(), target.weight)
+        (
+            (mean if target.motif else look.objective)(select(activation, target, size, roll)).sum(),
+            target.weight,
+        )
         for activation, target in zip(activations, look.cut.targets, strict=True)
     ]
 

@@ -33,8 +33,8 @@ def read(path: Path) -> Picture:
     """A picture, upright, as RGB; grey is spread to three channels, transparency dropped. InputError."""
     if not path.is_file():
         raise InputError(f"{path}: no such file. Check the name and the folder.")
-    if path.suffix.lower() == ".exr":
-        return light.flat(exr.read(path))
+    if path.suffix.lower() == ".exr" or _is_float(path):
+        return light.flat(read_deep(path))
     try:
         picture = iio.imread(path, index=0, plugin="pillow", rotate=True)
         if (
@@ -55,6 +55,14 @@ def read_deep(path: Path, space: str = "auto") -> Deep:
     """As _stored; space: auto, srgb or linear, what its values are to be taken for."""
     deep = _stored(path)
     return deep if space == "auto" else replace(deep, transfer="linear" if space == "linear" else "sdr")
+
+
+def _is_float(path: Path) -> bool:
+    """Whether this is a .tiff of floats, which Pillow does not read in colour."""
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return False
+    array = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    return array is not None and array.dtype == np.float32
 
 
 def _stored(path: Path) -> Deep:
