@@ -109,7 +109,9 @@ def drawn(folder: Path, size: str, frames: int, threads: int) -> Path:
     """The drawn scene as a clip, there and back as often as it takes."""
     source = SceneSource.of(Input(size=size))
     path = folder / "scene.mp4"
-    encoding = encode.Encoding("h264", 12, "veryfast", codecs.pixel_format("auto", "h264", source.clip.size), threads)
+    encoding = encode.Encoding(
+        "h264", 12, "veryfast", codecs.pixel_format("auto", "h264", source.clip.size), threads
+    )
     there = list(range(len(source.chosen)))
     turns = (there + there[-2:0:-1]) * (frames // len(there) + 1)
     with encode.film(path, source.clip, encoding) as write:

@@ -330,7 +330,7 @@ def test_an_interrupted_render_says_so_and_keeps_what_is_done(
 
     monkeypatch.setattr(pipeline.cli.progress.Progress, "__call__", interrupt)
     assert main([str(make_clip()), *flags, "-o", str(tmp_path / "out.mp4")]) == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "interrupted.\nNothing is kept yet" in capsys.readouterr().err
     assert names(tmp_path) == {"clip.mp4"}  # no segment was done yet
 
 

@@ -16,7 +16,20 @@ FLOORS = {
     5: {"render", "film", "report", "dive", "farm"},
     4: {"sources", "lanes", "workdir", "looks", "recipes", "destination"},
     3: {"stages", "metrics"},
-    2: {"net", "ops", "device", "scene", "media", "camera", "codecs", "light", "tracks", "tags", "exr", "files"},
+    2: {
+        "net",
+        "ops",
+        "device",
+        "scene",
+        "media",
+        "camera",
+        "codecs",
+        "light",
+        "tracks",
+        "tags",
+        "exr",
+        "files",
+    },
     1: {"clip", "settings", "zoom_settings", "overrides", "schedule", "expression", "errors"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

@@ -8,7 +8,7 @@ its octaves and colours are held to a slowly moving reference (`balance`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -65,11 +65,12 @@ def enlarged(above: Plane, windows: Windows, level: int) -> Plane:
 
 
 def opened(seed: Plane, climb: Climb, noise: int, region: Region = WHOLE) -> tuple[Plane, Balance]:
-    """The first master, and the balance of all that is seen of it, which all others are held to."""
+    """The first master, and what all others are held to: its detail as a whole, its mean where no other lies."""
     dreamed = climbed(tensor(seed, climb), climb, 1.0)
     wanted = balance.measure(dreamed, Region(region.box)).levelled(FALL)
     first = _filled(dreamed, climb, wanted, noise, 0.0, region)
-    return plane(first), balance.measure(first, Region(region.box)).levelled()
+    reference = balance.measure(first, Region(region.box)).levelled()
+    return plane(first), replace(reference, mean=balance.measure(first, region).mean)
 
 
 def deepened(

@@ -58,6 +58,8 @@ def _mux_with(
 ) -> list[str]:
     with media.open_clip(beside.path) as source:
         others = Tracks.of(source, film, beside)
+        own = next((stream.metadata for stream in source.streams.video), {})
+        film.streams.video[0].metadata.update({key: own[key] for key in ("language", "title") if key in own})
         begin = beside.start or Fraction(0)
         film.set_chapters(tags.chapters(source, begin, beside.end))
         film.metadata.update(tags.tags(source, begin, rate))
