@@ -11,7 +11,7 @@ from pipeline.net.cards import card
 from pipeline.overrides import Layer
 from pipeline.settings import Settings
 
-OWN = ("layers", "objective", "smooth", "dream_size", "octaves", "octave_scale", "jitter")
+OWN = ("layers", "objective", "smooth", "dream_size", "octaves", "octave_scale", "step", "jitter")
 DOORS = ("zoom_",)  # what the names of presets begin with that are for one door only
 # In a wheel the presets lie inside the package, in a checkout beside it.
 FOLDERS = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")
@@ -40,10 +40,10 @@ def headline(path: Path) -> str:
     return path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
 
 
-def own_defaults(model: str) -> Layer:
-    """What suits a network, by its Card."""
-    facts = card(model)
-    values = {name: getattr(facts, name) for name in OWN}
+def own_defaults(network: str, model: type[Settings] = Settings) -> Layer:
+    """What suits a network, by its Card, as far as the door does not know better."""
+    facts = card(network)
+    values = {name: getattr(facts, name) for name in OWN if name not in model.NOT_TAKEN}
     return Layer(f"network {facts.name}", {"dream": {k: v for k, v in values.items() if v is not None}})
 
 
@@ -52,7 +52,7 @@ def settle(layers: Sequence[Layer], model: type[Settings] = Settings) -> tuple[S
     network = str(overrides.resolve([], model)[0].dream.model)
     for layer in layers:
         network = str(layer.values.get("dream", {}).get("model", network))
-    return overrides.resolve([own_defaults(network), *layers], model)
+    return overrides.resolve([own_defaults(network, model), *layers], model)
 
 
 def of(model: type[Settings] = Settings, /, **knobs: object) -> Settings:

@@ -116,7 +116,7 @@ class Dream(Group):
     )
     layers: str = knob(
         "",
-        "what to dream of: layer[#channel+channel][@XxY][:weight], ..., a depth: 60%, or motif/eye+spiral",
+        "what to dream of: layer[#channel+channel][@XxY][:weight], ..., a depth: 60%, or motif/owl+spiral",
         metavar="LAYERS",
     )
     objective: Literal["energy", "sparse", "mean"] = knob(
@@ -239,6 +239,7 @@ class Run(Group):
 
 class Settings(Group):
     PRESETS: ClassVar[str] = ""  # what the names of its presets begin with
+    NOT_TAKEN: ClassVar[tuple[str, ...]] = ()  # which of a network's own defaults do not suit this door
 
     input: Input = Field(default_factory=Input)
     dream: Dream = Field(default_factory=Dream)

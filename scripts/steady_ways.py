@@ -130,10 +130,11 @@ def whole(seed: Seed) -> Way:
 
     def way(film: Film, make: Make) -> Iterator[Shown]:
         dreamer, before = make(), film[0]
+        step = dreamer.settings.dream.step.constant or STEP
         for index in range(len(film)):
             start = _tensor(seed(film, index, before) if index else film[0]).to(dreamer.device)
             with torch.no_grad():
-                dreamed, *_ = dream(dreamer.look, start, torch.ones_like(start[:, :1]), ITERATIONS, STEP)
+                dreamed, *_ = dream(dreamer.look, start, torch.ones_like(start[:, :1]), ITERATIONS, step)
             before = _array(dreamed)
             yield Shown(before - film[index], ITERATIONS)
 

@@ -167,14 +167,14 @@ def test_motifs_are_offered_by_the_names_they_were_trained_by() -> None:
 
 def test_a_motif_grows_by_its_score() -> None:
     net = zoo.load("builtin")
-    (eye,) = tap.cut(net, parse_targets("motif/eye")).targets
-    (pair,) = tap.cut(net, parse_targets("motif/Eye+spiral@50x50:0.5")).targets
-    assert (eye.layer, eye.channels, eye.motif) == ("motif", (trained_as("eye"),), True)
-    assert (pair.channels, pair.at, pair.weight) == ((trained_as("eye"), trained_as("spiral")), (50, 50), 0.5)
-    look = Look(tap.cut(net, parse_targets("motif/eye")), energy, octaves=2, jitter=0)
+    (owl,) = tap.cut(net, parse_targets("motif/owl")).targets
+    (pair,) = tap.cut(net, parse_targets("motif/Owl+spiral@50x50:0.5")).targets
+    assert (owl.layer, owl.channels, owl.motif) == ("motif", (trained_as("owl"),), True)
+    assert (pair.channels, pair.at, pair.weight) == ((trained_as("owl"), trained_as("spiral")), (50, 50), 0.5)
+    look = Look(tap.cut(net, parse_targets("motif/owl")), energy, octaves=2, jitter=0)
     grey = torch.full((1, 3, 96, 96), 0.5) + 0.02 * torch.randn(1, 3, 96, 96, generator=torch.manual_seed(0))
     grown = dream(look, grey, torch.ones(1, 1, 96, 96), 6, 1.5).picture
-    before, after = (float(look.cut(x)[0][:, eye.channels[0]].mean()) for x in (grey, grown))
+    before, after = (float(look.cut(x)[0][:, owl.channels[0]].mean()) for x in (grey, grown))
     assert after > before + 1
 
 
@@ -185,16 +185,16 @@ def trained_as(name: str) -> int:
 @pytest.mark.parametrize(
     ("layers", "said"),
     [
-        ("motif/eyes", "Did you mean eye"),
-        ("motif/eye+", "no motif ''"),
-        ("motif/eye#3", "has no channels"),
+        ("motif/owls", "Did you mean owl"),
+        ("motif/owl+", "no motif ''"),
+        ("motif/owl#3", "has no channels"),
     ],
 )
 def test_motifs_that_are_not_there_are_named(layers: str, said: str) -> None:
     with pytest.raises(TargetError, match=said):
         resolve(parse_targets(layers)[0], CARDS["builtin"])
     with pytest.raises(TargetError, match="vgg16 knows no motifs"):
-        resolve(parse_targets("motif/eye")[0], CARDS["vgg16"])
+        resolve(parse_targets("motif/owl")[0], CARDS["vgg16"])
 
 
 def test_damaged_weights_are_told_by_their_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

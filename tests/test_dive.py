@@ -330,7 +330,7 @@ class TestExact:
         again = ExactDive(
             asked, source, tmp_path / "b" / "masters", lambda done, of: told.append(done), tiny_network()
         )
-        assert [np.array_equal(d.picture, p) for d, p in zip(again.walk(source), pictures, strict=True)]
+        assert all(np.array_equal(d.picture, p) for d, p in zip(again.walk(source), pictures, strict=True))
         assert told[0] == 1
 
     def test_masters_of_another_dive_are_not_taken(self, photo: str, tmp_path: Path) -> None:

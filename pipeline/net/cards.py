@@ -24,7 +24,7 @@ class Card:
     aliases: the taps that are no module path, and all other names, in lower case, to module paths.
     mean, std: what the weights were trained on is (picture - mean) / std, picture RGB in 0..1.
     motifs: things it knows by name, to their channels of its layer `motif`; those a sheet shows it can dream.
-    objective, smooth (sigma, pixels), dream_size, octaves, octave_scale, jitter: this network's defaults for
+    objective, smooth (sigma, pixels), dream_size, octaves, octave_scale, step, jitter: this network's defaults for
     the settings of the same names; None where the product's own default suits it.
     listed: False for a network without a row here, whose layers are known only once it is built.
     """
@@ -43,6 +43,7 @@ class Card:
     dream_size: str = "full"
     octaves: int | None = None
     octave_scale: float | None = None
+    step: float | None = None
     jitter: int | None = None
     weights: str = "IMAGENET1K_V1"
     licence: str = (
@@ -175,9 +176,8 @@ _HALF = (0.5, 0.5, 0.5)
 # resnet50 and mobilenet_v3_large have newer weights (V2); V1 are the ones whose dreams are known.
 # fmt: off
 _MOTIFS = {
-    "eye": 0, "owl": 1, "dog": 2, "monkey": 4, "mask": 5, "frog": 6, "bear": 7, "beast": 10, "turtle": 13,
-    "snail": 16, "butterfly": 17, "beetle": 18, "starfish": 23, "tree": 27, "feather": 30, "shell": 31,
-    "peacock": 33, "spiral": 35, "wheel": 39, "flame": 45, "fur": 48,
+    "owl": 1, "dog": 2, "monkey": 4, "turtle": 13, "snail": 16, "leaf": 24, "mushroom": 26, "tree": 27, "coral": 28, "tentacle": 32,
+    "peacock": 33, "spiral": 35, "wheel": 39, "arch": 41, "flame": 45, "bubbles": 46,
 }
 _CARDS = (
     #    name                  layers        parameters     MB     least
@@ -185,7 +185,7 @@ _CARDS = (
          "strokes mixed3a mixed3b mixed4a mixed4b mixed4c mixed4d motif"),
          {name: name for name in _words("stem shrink3 shrink4")}, _HALF, (0.25, 0.25, 0.25), "sparse", 0.5,
          weights="", licence="CC0: trained by this project on pictures it draws itself", builder="builtin",
-         motifs=_MOTIFS),
+         octaves=3, step=0.5, motifs=_MOTIFS),
     Card("googlenet",          "inception4c",   6_624_904,  49.7,  15, _words(
          "conv1 conv2 conv3 inception3a inception3b inception4a inception4b inception4c inception4d inception4e"
          " inception5a inception5b"), _inception_v1(), _HALF, _HALF),

@@ -87,6 +87,8 @@ class Decoder:
             else (),
         )
         lost = max(0, promised - stored) + len(packets) - len(times)
+        if lost and strict:
+            raise InputError(f"{path}: {lost} frames are damaged or missing, and --strict was asked for.")
         return Decoder(
             path, clip, sorted(times), timed, clip.size != upright, strict, interlaced, damaged=lost
         )
