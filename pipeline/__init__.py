@@ -53,41 +53,52 @@ def dream(
     source: str | Path,
     settings: Settings | None = None,
     *,
-    objective: Callback | None = None,
+    objective: Callback | str | None = None,
     **knobs: object,
 ) -> Generator[Dreamt, None, None]:
     """Each frame of a source, dreamed: .picture uint8 [H, W, 3], .dream float32 [h, w, 3], .pts, .frame.
 
     source: a clip, a folder of pictures, frame.%04d.png, a glob. settings: whole, or single knobs by the names
     of the flags (`layers="mixed4a"`, `steadiness=0.8`, `end="48"`, `preset="draft"`).
-    objective: from the targets' activations (a list of [1, C, h, w]) to a tensor [1] that is to grow.
+    objective: a word (energy, sparse, mean), or a function from the targets' activations (a list of
+    [1, C, h, w]) to a tensor [1] that is to grow.
     Nothing is read before the first frame is asked for; closing the iterator ends its threads.
     Raises the errors of pipeline.errors.
     """
     from pipeline.render import Dreamer
     from pipeline.sources import open_source
 
-    dreamer = Dreamer(_either(settings, knobs), objective=objective)
+    chosen, grown = _settled(settings, objective, knobs)
+    dreamer = Dreamer(chosen, objective=grown)
     run = dreamer.settings.run
     with closing(dreamer.walk(open_source(str(source), dreamer.settings.input, strict=run.strict))) as frames:
         yield from frames
 
 
 def dream_still(
-    picture: Picture, settings: Settings | None = None, *, objective: Callback | None = None, **knobs: object
+    picture: Picture,
+    settings: Settings | None = None,
+    *,
+    objective: Callback | str | None = None,
+    **knobs: object,
 ) -> Picture:
     """A picture, uint8 RGB [H, W, 3], dreamed. Arguments and errors as of `dream`."""
     from pipeline.render import Dreamer
 
-    return Dreamer(_either(settings, knobs), objective=objective).step(picture)
+    chosen, grown = _settled(settings, objective, knobs)
+    return Dreamer(chosen, objective=grown).step(picture)
 
 
-def _either(settings: Settings | None, knobs: dict[str, object]) -> Settings:
+def _settled(
+    settings: Settings | None, objective: Callback | str | None, knobs: dict[str, object]
+) -> tuple[Settings, Callback | None]:
+    """An objective that is a word is a knob as any other."""
     from pipeline import looks
 
-    if settings and knobs:
-        raise UsageError(f"Give settings or single knobs, not both: {', '.join(knobs)}.")
-    return settings or looks.of(**knobs)
+    word = {"objective": objective} if isinstance(objective, str) else {}
+    if settings and (knobs or word):
+        raise UsageError(f"Give settings or single knobs, not both: {', '.join({**knobs, **word})}.")
+    return settings or looks.of(**knobs, **word), None if isinstance(objective, str) else objective
 
 
 def __getattr__(name: str) -> Any:

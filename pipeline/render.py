@@ -99,10 +99,12 @@ class Dreamer:
         self,
         settings: Settings | None = None,
         *,
-        objective: Callback | None = None,
+        objective: Callback | str | None = None,
         network: tap.Network | None = None,
         **knobs: object,
     ) -> None:
+        if isinstance(objective, str):  # the settings' word after all
+            knobs, objective = knobs | {"objective": objective}, None
         if settings and knobs:
             raise UsageError(f"Give settings or single knobs, not both: {', '.join(knobs)}.")
         self.settings = settings = settings or looks.of(**_of(network), **knobs)

@@ -179,6 +179,13 @@ def test_settings_and_knobs_are_not_mixed() -> None:
         Dreamer(pipeline.Settings(), network=tiny_network(), octaves=9)
 
 
+def test_an_objective_is_a_word_or_a_function() -> None:
+    """And both may be the same."""
+    by_word = dreamer(objective="mean").step(texture(48, 64))
+    by_function = dreamer(objective=lambda maps: maps[0].flatten(1).mean(1)).step(texture(48, 64))
+    assert np.array_equal(by_word, by_function)
+
+
 def test_nothing_is_read_before_it_is_asked_for() -> None:
     pipeline.dream("no such clip.mp4").close()
 
