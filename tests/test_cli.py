@@ -346,13 +346,14 @@ class TestSettings:
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         config = tmp_path / "mine.toml"
-        config.write_text("[dream]\noctaves = 6\nstep = 2.5\n")
+        config.write_text("[dream]\noctaves = 5\nstep = 2.5\n")
         words: list[str] = []
-        assert self.explained(capsys, *words)[0]["dream"]["octaves"] == 4
-        words += ["-p", "draft"]
-        assert self.explained(capsys, *words)[0]["dream"]["octaves"] == 3
-        words += ["-c", str(config)]
+        assert self.explained(capsys, "--model", "vgg16")[0]["dream"]["octaves"] == 4
+        assert self.explained(capsys, *words)[0]["dream"]["octaves"] == 3  # the network's own
+        words += ["-p", "wild"]
         assert self.explained(capsys, *words)[0]["dream"]["octaves"] == 6
+        words += ["-c", str(config)]
+        assert self.explained(capsys, *words)[0]["dream"]["octaves"] == 5
         monkeypatch.setenv("DREAM_OCTAVES", "7")
         assert self.explained(capsys, *words)[0]["dream"]["octaves"] == 7
         words += ["--octaves", "8"]
@@ -364,7 +365,7 @@ class TestSettings:
         for line, origin in (
             ("octaves =", "--set"),
             ("step =", "mine.toml"),
-            ("iterations =", "preset draft"),
+            ("iterations =", "preset wild"),
         ):
             assert any(row.startswith(line) and origin in row for row in text.splitlines())
 
