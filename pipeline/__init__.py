@@ -68,8 +68,7 @@ def dream(
     from pipeline.render import Dreamer
     from pipeline.sources import open_source
 
-    chosen, grown = _settled(settings, objective, knobs)
-    dreamer = Dreamer(chosen, objective=grown)
+    dreamer = Dreamer(settings, objective=objective, network=None, **knobs)
     run = dreamer.settings.run
     with closing(dreamer.walk(open_source(str(source), dreamer.settings.input, strict=run.strict))) as frames:
         yield from frames
@@ -85,20 +84,7 @@ def dream_still(
     """A picture, uint8 RGB [H, W, 3], dreamed. Arguments and errors as of `dream`."""
     from pipeline.render import Dreamer
 
-    chosen, grown = _settled(settings, objective, knobs)
-    return Dreamer(chosen, objective=grown).step(picture)
-
-
-def _settled(
-    settings: Settings | None, objective: Callback | str | None, knobs: dict[str, object]
-) -> tuple[Settings, Callback | None]:
-    """An objective that is a word is a knob as any other."""
-    from pipeline import looks
-
-    word = {"objective": objective} if isinstance(objective, str) else {}
-    if settings and (knobs or word):
-        raise UsageError(f"Give settings or single knobs, not both: {', '.join({**knobs, **word})}.")
-    return settings or looks.of(**knobs, **word), None if isinstance(objective, str) else objective
+    return Dreamer(settings, objective=objective, network=None, **knobs).step(picture)
 
 
 def __getattr__(name: str) -> Any:

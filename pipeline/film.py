@@ -51,6 +51,8 @@ def make(
     """
     run, output = dreamer.settings.run, dreamer.settings.output
     dreamer.rehearse(source.clip)
+    if output.contact_sheet and (destination.kind != "film" or output.compare != "none"):
+        raise UsageError("--contact-sheet is of a film without --compare, which shows the source already.")
     folder = destination.work_folder(run.workdir)
     if not dreamer.settings.speed.threads:  # how many is chosen once, for the whole film
         dreamer.use_threads(planned_threads(folder))
@@ -97,15 +99,13 @@ def make(
             told = About.of(source.clip, destination.path.name, dreamer, about, command, notes)
             notes += report.write(Path(output.report), record, told)
         if output.contact_sheet:
-            _contact_sheet(Path(output.contact_sheet), source, destination, output.compare)
+            _contact_sheet(Path(output.contact_sheet), source, destination)
         work.spent = True
         return Made(destination.path, notes, work.last.end - already)
 
 
-def _contact_sheet(path: Path, source: Source, destination: Destination, how: compare.How) -> None:
+def _contact_sheet(path: Path, source: Source, destination: Destination) -> None:
     """Moments across a finished film: the source above, what became of it below."""
-    if destination.kind != "film" or how != "none":
-        raise UsageError("--contact-sheet is of a film without --compare, which shows the source already.")
     film = ClipSource.of(destination.path, Input())
     small = fit(source.clip.size, SHEET_SIZE)
     pairs = [

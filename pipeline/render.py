@@ -90,8 +90,8 @@ class Dreamt:
 class Dreamer:
     """A network and how to dream with it. Holds no film: what goes from frame to frame is handed on.
 
-    Settings, or single knobs by name (`layers="mixed4c"`); objective: a function of the targets'
-    activations (a list of [1, C, h, w]) to a tensor [1], in place of the settings' word. network: one of your
+    Settings, or single knobs by name (`layers="mixed4c"`); objective: a word, as in the settings, or
+    a function of the targets' activations (a list of [1, C, h, w]) to a tensor [1]. network: one of your
     own, in place of the settings' model. Raises UsageError, ModelError, DeviceError.
     """
 

@@ -96,7 +96,7 @@ class Figure(NamedTuple):
 def judged(result: Result, base: Table, film: Film, *, exact: bool) -> dict[str, Figure]:
     """Every measure beside its gate. base: of independent frames. G, A and S are ratios to it, clip is in points.
 
-    Cost: a fifth, or what pixels owe on average and the first frame whole, with a fifth to spare.
+    Cost: a fifth where motion is trusted nearly everywhere, else what pixels owe on average, and the first frame.
     """
     table, most = result.table, math.inf
     owed = 1 - STEADINESS * result.trust + 1 / len(film)
@@ -110,7 +110,7 @@ def judged(result: Result, base: Table, film: Film, *, exact: bool) -> dict[str,
         "drift": Figure(table.drift, 0.9, 1.15),
         "clip": Figure(100 * (table.clipped - base.clipped), -most, 1),
         "tOF": Figure(table.tof, 0, base.tof),
-        "cost": Figure(table.cost, 0, max(0.2, 1.2 * owed)),
+        "cost": Figure(table.cost, 0, 0.2 if result.trust >= 0.95 else 1.2 * owed),
     }
 
 

@@ -309,6 +309,18 @@ def test_a_failed_start_does_not_pin_its_settings(flags: list[str], tmp_path: Pa
     assert main([str(tmp_path / "in"), *flags, *out, "--size", "64x48"]) == 0
 
 
+def test_a_contact_sheet_overwrites_nothing_and_is_checked_before_the_dream(
+    make_clip: Callable[..., Path], flags: list[str], tmp_path: Path
+) -> None:
+    clip, sheet = make_clip(frames=2), tmp_path / "mine.png"
+    sheet.write_bytes(b"mine")
+    words = [str(clip), *flags, "-o", str(tmp_path / "out.mp4"), "--contact-sheet", str(sheet)]
+    assert main(words) == 4
+    assert main([*words, "-y", "--compare", "side"]) == 2
+    assert sheet.read_bytes() == b"mine"
+    assert names(tmp_path) == {"clip.mp4", "mine.png"}
+
+
 def test_a_file_made_meanwhile_is_not_overwritten_by_going_on(
     make_clip: Callable[..., Path], flags: list[str], tmp_path: Path
 ) -> None:

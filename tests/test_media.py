@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from conftest import frames_of, texture
+from filming import bars
 from pipeline import codecs, media
 from pipeline.clip import Clip, Frame, Segment, Size
 from pipeline.errors import InputError, OutputError, UsageError
@@ -49,20 +50,6 @@ def write_film(
 def packets(path: Path, kind: str) -> list[tuple[int | None, bytes]]:
     with av.open(str(path)) as file:
         return [(p.pts, bytes(p)) for p in file.demux(**{kind: 0}) if p.size]
-
-
-def bars() -> np.ndarray:
-    """Flat colours, whose errors are colour errors and nothing else."""
-    colours = [
-        (191, 191, 191),
-        (191, 191, 20),
-        (20, 191, 191),
-        (20, 191, 20),
-        (191, 20, 191),
-        (191, 20, 20),
-        (20, 20, 191),
-    ]
-    return np.repeat(np.repeat(np.array([colours], np.uint8), 32, 1), 96, 0)
 
 
 @pytest.mark.parametrize("rate", [Fraction(24), Fraction(24000, 1001), Fraction(30000, 1001), Fraction(25)])

@@ -91,6 +91,8 @@ def _film(source: Source, destination: Destination, asked: options.Asked) -> Non
     destination.check(source, overwrite=settings.output.yes, going_on=going_on)
     if settings.output.report:
         destination.check_report(settings.output.report, source, overwrite=settings.output.yes)
+    if settings.output.contact_sheet:
+        _check_still(Path(settings.output.contact_sheet), overwrite=settings.output.yes)
     started = monotonic()
     dreamer, progress = _ready(source, asked)
     from pipeline.film import make
