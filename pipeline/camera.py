@@ -57,7 +57,7 @@ class Moves:
 
     centre: x, y of the point dived into, 0..1 of the frame. pan: frame widths and heights per second, the camera
     to the right and down. rate: frames/s, and last: the last frame's number, for schedules that count in frames.
-    aspect: height over width. pace: factors on zoom and turn, for a loop that has to close.
+    aspect: height over width. For a loop that has to close, pace: a factor on zoom, and spin: radians/s of turn more.
     """
 
     zoom: Schedule
@@ -68,6 +68,7 @@ class Moves:
     last: int
     aspect: float
     pace: float = 1.0
+    spin: float = 0.0
 
     @property
     def schedules(self) -> tuple[Schedule, ...]:
@@ -81,7 +82,7 @@ class Moves:
     def speeds(self, seconds: float) -> tuple[complex, complex]:
         """L, and L c + v, at a time."""
         zoom, turn, x, y, right, down = (self.at(schedule, seconds) for schedule in self.schedules)
-        speed = complex(self.pace * zoom * math.log(2), math.radians(turn))
+        speed = complex(self.pace * zoom * math.log(2), math.radians(turn) + self.spin)
         centre = complex(x - 0.5, (y - 0.5) * self.aspect)
         return speed, speed * centre + complex(right, down * self.aspect)
 
@@ -167,9 +168,20 @@ def _stepper(moves: Moves) -> Callable[[float, float], tuple[complex, complex]]:
 
 
 def closed(moves: Moves, seconds: float) -> tuple[Path, int]:
-    """The path whose depth changes by a whole number of doublings, the nearest; and that number, signed."""
-    asked = float(Path.of(moves, seconds).depth[-1])
-    doublings = round(asked) or (0 if asked == 0 else int(math.copysign(1, asked)))
+    """The nearest path that ends as it began: whole doublings, full turns; and the doublings, signed.
+
+    Neither becomes none: a steady turn of less than half a circle is made a whole one. A turn that sways is given
+    what it lacks evenly, so that it sways on.
+    """
+    asked = Path.of(moves, seconds)
+    depth, angle = float(asked.depth[-1]), float(asked.angle[-1])
+    doublings = _whole(depth)
     if not doublings:
-        return Path.of(moves, seconds), 0
-    return Path.of(replace(moves, pace=doublings / asked), seconds), doublings
+        return asked, 0
+    turns = _whole(angle / math.tau) if moves.turn.constant is not None else round(angle / math.tau)
+    spin = (turns * math.tau - angle) / seconds
+    return Path.of(replace(moves, pace=doublings / depth, spin=spin), seconds), doublings
+
+
+def _whole(asked: float) -> int:
+    return round(asked) or (int(math.copysign(1, asked)) if asked else 0)

@@ -150,7 +150,8 @@ class Frame:
     """One picture and its exact time.
 
     index: 0, 1, 2 ... of the frames being dreamed. pts: in the clip's time_base. time: seconds since the
-    first frame of the source. number: a numbered sequence's own frame number.
+    first frame of the source. number: a numbered sequence's own frame number. place: in the source's own count, from
+    0 whatever --start and --every leave out; None: the index.
     flow: known beforehand by some sources (a zoom, a drawn scene); None where it has to be measured.
     deep: the same picture at full depth, where that was asked for; `picture` is then what the network sees of it.
     """
@@ -162,6 +163,7 @@ class Frame:
     number: int | None = None
     flow: Flow | None = None
     deep: Deep | None = None
+    place: int | None = None
 
     @property
     def size(self) -> Size:
@@ -170,10 +172,14 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Tick:
-    """A frame that knows its motion: what the dream takes one step on."""
+    """A frame that knows its motion: what the dream takes one step on.
+
+    past: what was seen up to it, as far as the motion of the next depends on that; it is kept with what is carried.
+    """
 
     frame: Frame
     flow: Flow
+    past: Plane | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ CONTAINERS = {
 QUICKTIME = (".mp4", ".m4v", ".mov")
 X_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 
+LOOKAHEAD = dict(zip(X_PRESETS, (0, 0, 10, 20, 20, 20, 25, 25, 30), strict=True))
+"""Frames x264 looks ahead: half its own from fast on. At two seconds to a segment the rest costs only memory."""
+
 
 @dataclass(frozen=True)
 class Codec:
@@ -159,7 +162,7 @@ def options(codec: str, crf: int, preset: str, threads: int, pixels: str) -> dic
     avid = {"yuv422p": "dnxhr_hq", "yuv422p10le": "dnxhr_hqx"}
     lossless = {"level": "3", "slicecrc": "1", "g": "1"}
     own = {
-        "h264": {"crf": str(crf), "preset": preset},
+        "h264": {"crf": str(crf), "preset": preset, "x264-params": f"rc-lookahead={LOOKAHEAD[preset]}"},
         "h265": {"crf": str(crf), "preset": preset, "x265-params": x265},
         "av1": {"crf": wide, "preset": str(12 - speed), "svtav1-params": f"lp={threads}"},
         "vp9": {"crf": wide, "b": "0", "deadline": "good", "cpu-used": str(min(5, 8 - speed)), "row-mt": "1"},

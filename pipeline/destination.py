@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +12,7 @@ from typing import Literal
 from pipeline import recipes
 from pipeline.errors import OutputError, UsageError
 from pipeline.sources import PictureSource, Source
-from pipeline.stages import encode, stills
+from pipeline.stages import encode, stems, stills
 
 LONGEST = 200  # bytes of a name, so that what is added to it fits into the 255 most disks take
 
@@ -70,14 +70,17 @@ class Destination:
 
     def files(self, source: Source) -> Iterator[Path]:
         """Every file this will write."""
-        if self.kind == "frames" and isinstance(source, PictureSource):
-            yield from (stills.numbered(str(self.path), number) for number in source.paths)
-        elif self.kind == "frames":
-            yield from (stills.numbered(str(self.path), index) for index in range(source.clip.frames or 0))
+        if self.kind == "frames":
+            yield from (stills.numbered(str(self.path), number) for number in self.numbers(source))
         else:
             yield self.path
         if self.recipe_file:
             yield self.recipe_file
+
+    @staticmethod
+    def numbers(source: Source) -> Iterable[int]:
+        """The number of each frame, in names."""
+        return source.paths if isinstance(source, PictureSource) else range(source.clip.frames or 0)
 
     @property
     def recipe_file(self) -> Path | None:
@@ -108,6 +111,20 @@ class Destination:
                 raise OutputError(
                     f"{file}: is there already. Give -y to overwrite it, or --report another name."
                 )
+
+    def check_stems(self, name: str, source: Source, *, overwrite: bool, going_on: bool) -> None:
+        """OutputError when stems in a folder of that name would overwrite a file. going_on: some may be our own."""
+        folder = Path(name)
+        check_folder(folder if folder.is_dir() else folder.parent, f"--stems {name}")
+        there = {path.name for path in folder.iterdir()} if folder.is_dir() else set[str]()
+        written = {file for number in self.numbers(source) for file in stems.names(number)}
+        for file in (*source.files(), *self.files(source)):
+            if file.name in written and file.resolve().parent == folder.resolve():
+                raise OutputError(f"--stems {name}: {file} is part of this render. Give another folder.")
+        if not overwrite and not going_on and (taken := sorted(there & written)):
+            raise OutputError(
+                f"{folder / taken[0]}: is there already. Give -y to overwrite it, or --stems another folder."
+            )
 
     def check(self, source: Source, *, overwrite: bool, going_on: bool) -> None:
         """OutputError when a file would be overwritten that may not be: never the source itself.

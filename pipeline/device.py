@@ -1,4 +1,4 @@
-"""Which device dreams, and how many threads it may use."""
+"""Which device dreams, in which precision, and how many threads it may use."""
 
 from __future__ import annotations
 
@@ -26,6 +26,19 @@ def pick(name: str) -> torch.device:
         have = ["cpu"] + ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available()
         raise DeviceError(f"--device {name}: not on this machine, which has {', '.join(have)}.") from None
     return device
+
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def precision(name: str, device: torch.device) -> torch.dtype:
+    """'auto' is bf16 where the hardware computes in it, else fp32: in software bf16 takes ten times as long."""
+    if name != "auto":
+        return PRECISIONS[name]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    told: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)() if device.type == "cpu" else {}
+    return torch.bfloat16 if told.get("avx512_bf16") or told.get("amx_bf16") else torch.float32
 
 
 def use_threads(threads: int) -> int:

@@ -183,6 +183,15 @@ class Parser:
         self._next += 1
         return value
 
+    def word(self) -> str:
+        """Step over a word, such as ease-in: names with a minus between them."""
+        word, end = "", self.token.at
+        while self.token.at == end and (self.token.kind == "name" or (word and self.token.text == "-")):
+            word += self.token.text
+            end += len(self.token.text)
+            self._next += 1
+        return word
+
     def expression(self, loosest: int = COMPARISON) -> Expression:
         """Precedence climbing: reads on while operators bind at least as tightly as `loosest`."""
         left = self._unary()

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.clip import Flow, Picture, Segment, Size, Tick
+from pipeline.clip import Flow, Picture, Plane, Segment, Size, Tick
 from pipeline.settings import Time
 from pipeline.sources import Source
-from pipeline.stages import flow, shots
+from pipeline.stages import flow, memory, shots
 from pipeline.stages.flow import Match
 
 T = TypeVar("T")
@@ -41,14 +41,14 @@ def read_ahead(items: Generator[T, None, None], depth: int = 2) -> Generator[T, 
 
 @dataclass(frozen=True)
 class View:
-    """What motion is measured on: the picture at dream size, uint8 [h, w] or [h, w, 3], and its thumb [90, 160].
+    """What motion is measured on: the picture at dream size, uint8 [h, w] or [h, w, 3], and its thumb.
 
-    shown: the thumb that the next is compared with, which a blank one leaves as it was.
+    past: what the next is compared with, float32 [2, 90, 160]: the last thumb that was not blank, and the memory.
     """
 
     seen: NDArray[np.uint8]
     thumb: shots.Thumb
-    shown: shots.Thumb
+    past: Plane
 
 
 @dataclass(frozen=True)
@@ -58,38 +58,60 @@ class Motion:
     time: Time
     match: Match = flow.dis
 
-    def view(self, picture: Picture, size: Size, before: View | None = None) -> View:
-        """size: of the dream. before: of the frame before."""
+    def view(self, picture: Picture, size: Size) -> View:
+        """Of a frame with nothing before it. size: of the dream."""
         look = flow.luma if self.match is flow.dis else flow.colours
-        thumb = shots.thumb(picture)
-        shown = before.shown if before is not None and shots.is_blank(thumb) else thumb
-        return View(look(picture, size), thumb, shown)
+        seen = look(picture, size)
+        enough = size.height >= shots.THUMB.height and size.width >= shots.THUMB.width
+        thumb = shots.thumb(seen if enough else picture)
+        past = np.stack([thumb.astype(np.float32), memory.impression(shots.relief(thumb))])
+        return View(seen, thumb, past)
 
-    def between(self, now: View, before: View | None) -> Flow:
-        """None at the start, after a cut, or with --flow none; that of a blend, which knows none, stands still."""
+    def between(self, now: View, before: View | None) -> tuple[Flow, View]:
+        """How it moved, and `now` as the next is to be compared with it.
+
+        No motion at the start, after a cut, or with --flow none; that of a blend, which knows none, stands still.
+        """
         size = Size(*now.seen.shape[:2])
         if before is None:
-            return Flow.none(size)
+            return Flow.none(size), now
+        blank = shots.is_blank(now.thumb)
+        after = replace(now, past=before.past) if blank else now
         if self.time.flow == "none":
-            return Flow.alone(size)
-        if self.time.cuts == "auto" and shots.is_cut(now.thumb, before.shown):
-            return Flow.none(size)
+            return Flow.alone(size), after
+        shown, remembered = before.past
+        if self.time.cuts == "auto" and shots.is_cut(now.thumb, shown.astype(np.uint8)):
+            return Flow.none(size), now
         if self.time.carry == "blend":
-            return Flow.still(size)
-        return flow.measure(now.seen, before.seen, self.match)
+            return Flow.still(size), after
+        measured = flow.measure(now.seen, before.seen, self.match)
+        if blank:
+            return measured, after
+        recalled, remembered = memory.recalled(measured, now.past[1], remembered)
+        return recalled, replace(now, past=np.stack([now.past[0], remembered]))
 
 
 def ticks(
-    source: Source, last: Segment | None, dream_size: Callable[[Size], Size], motion: Motion
+    source: Source,
+    last: Segment | None,
+    dream_size: Callable[[Size], Size],
+    motion: Motion,
+    past: Plane | None = None,
 ) -> Generator[Tick, None, None]:
-    """Each frame of a source with its motion, or those after segment `last`."""
+    """Each frame of a source with its motion, or those after segment `last`, which left `past`."""
     before = None
     told = shots.file_of(motion.time.cuts)
     starts = shots.starts(shots.listed(told), source.counted())[0] if told else frozenset()
     for frame in source.frames(last):
         size = dream_size(frame.size)
-        now = motion.view(frame.picture, size, before)
-        if last is None or frame.index >= last.end:
-            flow = Flow.none(size) if frame.index in starts else frame.flow or motion.between(now, before)
-            yield Tick(frame, flow)
-        before = now
+        now = motion.view(frame.picture, size)
+        if last is not None and frame.index < last.end:
+            before = now if past is None else replace(now, past=past)
+            continue
+        if frame.index in starts:
+            flow, before = Flow.none(size), now
+        elif frame.flow:
+            flow, before = frame.flow, now
+        else:
+            flow, before = motion.between(now, before)
+        yield Tick(frame, flow, before.past)

@@ -50,6 +50,33 @@ def lay(deep: Deep, layer: NDArray[np.float32]) -> Deep:
     return replace(deep, values=values)
 
 
+def mixed(before: Picture | Deep, now: Picture | Deep, share: float) -> Picture | Deep:
+    """Two pictures of one frame laid over each other: `share` of `now`, 0..1, in the values they are stored as."""
+    if not isinstance(before, Deep) and not isinstance(now, Deep):
+        return np.asarray(np.round(before + share * (now.astype(np.float32) - before)), np.uint8)
+    assert isinstance(before, Deep)
+    assert isinstance(now, Deep)
+    if not _alike(before, now):
+        before, now = (_as_stored(deep, alpha=before.alpha is not None) for deep in (before, now))
+    values: Any = before.values + np.float32(share) * (now.values.astype(np.float32) - before.values)
+    if before.values.dtype == np.uint16:
+        values = np.round(values).astype(np.uint16)
+    return replace(now, values=values)
+
+
+def _alike(one: Deep, other: Deep) -> bool:
+    """Whether their values stand for the same."""
+    facts = [(d.values.dtype, d.alpha is None, d.transfer, d.premultiplied) for d in (one, other)]
+    return facts[0] == facts[1]
+
+
+def _as_stored(deep: Deep, *, alpha: bool) -> Deep:
+    """As an encoder is given it."""
+    array = packed(deep, alpha=alpha)
+    opacity = array[..., 3:].astype(np.float32) / np.float32(FULL) if alpha else None
+    return Deep(np.ascontiguousarray(array[..., :3]), opacity, header=deep.header)
+
+
 def flat(deep: Deep) -> Picture:
     """A deep picture for a place that holds 8 bits and no transparency: SDR, over black, uint8 [H, W, 3]."""
     if deep.transfer in ("pq", "hlg"):

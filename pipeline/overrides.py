@@ -68,7 +68,9 @@ def _usage_error(error: ValidationError, origins: Mapping[str, str]) -> UsageErr
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"][:2])
         what = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-        lines.append(f"{origins.get(name, name)} {problem['input']}: {what}.".replace("..", "."))
+        lines.append(
+            f"{origins.get(name, name)} {problem['input']}: {what}.".replace("..", ".").replace("^.", "^")
+        )
     return UsageError("\n".join(lines))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
@@ -20,11 +20,14 @@ from torch import Tensor
 
 from pipeline import device, light, looks
 from pipeline.clip import Clip, Deep, Flow, Frame, Picture, Segment, Size, Tick, fit
+from pipeline.controls import Controls
 from pipeline.errors import InputError, UsageError
+from pipeline.knobs import shares
 from pipeline.lanes import Motion, View, read_ahead, ticks
-from pipeline.net import tap, targets, zoo
-from pipeline.ops import pyramid
-from pipeline.ops.objectives import OBJECTIVES, Callback
+from pipeline.net import tap, zoo
+from pipeline.ops import colour, pyramid
+from pipeline.ops.objectives import OBJECTIVES, Callback, energy
+from pipeline.schedule import Schedule
 from pipeline.settings import Settings
 from pipeline.sources import Source
 from pipeline.stages import carry
@@ -112,12 +115,13 @@ class Dreamer:
         self.device = device.pick(settings.speed.device)
         knob = settings.dream
         self.network = network or _load(settings)
-        cut = tap.cut(self.network, targets.parse_targets(knob.layers or self.network.card.layers)).to(
-            self.device
-        )
+        self.precision = device.precision(settings.speed.precision, self.device)
+        self.controls = Controls.of(knob, self.network, self.device, self.precision)
         self.look = Look(
-            cut, OBJECTIVES[knob.objective], objective,
+            self.controls.first(), OBJECTIVES.get(knob.objective, energy), objective,
             knob.octaves, knob.octave_scale, knob.jitter, knob.smooth, knob.seed,
+            knob.laplacian, shares(knob.octave_iterations), shares(knob.octave_step),
+            knob.enlarge == "linear",
         )  # fmt: skip
         self.motion = _motion(settings, self.device)
         self._live: tuple[View, Carried] | None = None
@@ -135,7 +139,8 @@ class Dreamer:
         self, source: Source, last: Segment | None = None, carried: Carried | None = None
     ) -> Generator[Dreamt, None, None]:
         """The film goes by. From its start, or after segment `last` with what that has `carried` over."""
-        with closing(read_ahead(ticks(source, last, self.size, self.motion))) as ahead:
+        past = None if carried is None or carried.past is None else carried.past.cpu().numpy()
+        with closing(read_ahead(ticks(source, last, self.size, self.motion, past))) as ahead:
             for tick in ahead:
                 dreamt = self.dream(tick, carried, source.clip)
                 carried = dreamt.carried
@@ -149,6 +154,7 @@ class Dreamer:
             blank = Carried.nothing(1, size, self.device)
             return Dreamt(frame, frame.picture, blank, tick.flow, 0, 0, 0, frame.deep)
         iterations, step, steadiness, strength = self._knobs(frame, clip)
+        saturation = self._at(self.settings.dream.saturation, frame, clip)
         with device.memory(f"dreaming at {size}"):
             full = self._tensor(frame.picture.transpose(2, 0, 1)) / 255
             source = pyramid.resize(full, size).clamp(0, 1)
@@ -157,21 +163,23 @@ class Dreamer:
                 self._tensor(tick.flow.trust[None]),
             )
             carried = carried or Carried.nothing(1, size, self.device)
-            octaves = len(self.look.sizes(size))
+            look = self.controls.at(self.look, [frame], clip, source)
+            octaves = len(look.sizes(size))
 
             if self.settings.time.carry == "blend":
                 seed, owed = carry.blend(source, carried, trust, steadiness)
             else:
                 seed, owed = carry.lay(source, carried, where, trust, steadiness, iterations * step, octaves)
-            dreamed = (
-                dream(self.look, seed, owed, iterations, step) if iterations else Dreamed.nothing(source)
-            )
+            dreamed = dream(look, seed, owed, iterations, step) if iterations else Dreamed.nothing(source)
             carried = carry.keep(source, dreamed.picture, carried, trust, iterations * step)
 
-            layer = strength * pyramid.resize(carried.dream, frame.size)
+            shown = colour.shown(carried.dream, self.settings.dream.colour, saturation)
+            layer = strength * pyramid.resize(shown, frame.size)
             picture = _array((full + layer).mul(255).round_().clamp_(0, 255).byte())
             deep = light.lay(frame.deep, _array(layer)) if frame.deep else None
             lost = int(dreamed.lost.sum())
+        if tick.past is not None:
+            carried = replace(carried, past=torch.from_numpy(tick.past))
         return Dreamt(frame, picture, carried, tick.flow, dreamed.steps[0], iterations, lost, deep)
 
     def step(self, picture: Picture) -> Picture:
@@ -181,30 +189,40 @@ class Dreamer:
                 f"Expected a picture uint8 [H, W, 3], got {picture.dtype} {list(picture.shape)}."
             )
         before, carried = self._live or (None, None)
-        now = self.motion.view(picture, self.size(Size(*picture.shape[:2])), before)
+        now = self.motion.view(picture, self.size(Size(*picture.shape[:2])))
         if before is not None and before.seen.shape != now.seen.shape:
             before, carried = None, None
         self._steps += 1
         frame = Frame(self._steps, self._steps, Fraction(self._steps, LIVE_RATE), picture)
-        dreamt = self.dream(Tick(frame, self.motion.between(now, before)), carried)
+        flow, now = self.motion.between(now, before)
+        dreamt = self.dream(Tick(frame, flow), carried)
         self._live = now, dreamt.carried
         return dreamt.picture
 
     def _knobs(self, frame: Frame, clip: Clip | None) -> tuple[int, float, float, float]:
         """iterations, step, steadiness and strength as they stand at this frame."""
-        rate = float(clip.rate) if clip else None
-        last = clip.frames - 1 if clip and clip.frames else None
         knobs = self.settings.dream
         iterations, step, steadiness, strength = (
-            knob.at(frame.index, float(frame.time), rate=rate, last=last)
+            self._at(knob, frame, clip)
             for knob in (knobs.iterations, knobs.step, self.settings.time.steadiness, knobs.strength)
         )
         return round(iterations), step, steadiness, strength
 
+    @staticmethod
+    def _at(knob: Schedule, frame: Frame, clip: Clip | None) -> float:
+        rate = float(clip.rate) if clip else None
+        last = clip.frames - 1 if clip and clip.frames else None
+        return knob.at(frame.index, float(frame.time), rate=rate, last=last)
+
     def rehearse(self, clip: Clip) -> None:
-        """Read every schedule at every frame, so that one that fails does it now. Raises ScheduleError."""
+        """Read every schedule at every frame, so that one that fails does it now. ScheduleError, InputError."""
+        if self.settings.dream.iterations.constant != 0:
+            self.controls.check(self.look, self.size(clip.size))
         for index in range(clip.frames or 1):
-            self._knobs(Frame(index, index, index / clip.rate, NO_PICTURE), clip)
+            frame = Frame(index, index, index / clip.rate, NO_PICTURE)
+            self._knobs(frame, clip)
+            self._at(self.settings.dream.saturation, frame, clip)
+            self.controls.programme.at(index, float(frame.time), float(clip.rate))
 
     def _tensor(self, array: NDArray[np.float32] | Picture) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device).float()[None]

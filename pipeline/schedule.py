@@ -5,12 +5,15 @@
     0:(0.5), 60:(0.9)                        keys at frames
     0s:(0.5), 2.5s:(0.9)                     keys at seconds
     0:(0.5+0.3*sin(2*3.14*t/30)), 60:(1)     expressions at keys
+    0:(0) ease-in, 30:(1) hold, 60:(0)       how the value leaves a key, on its way to the next
 
 Text with a colon in it is a list of keys, all other text one expression. In an expression t is the frame
 number, max_f the number of the last frame (both as in deforum) and s the time in seconds (in deforum: a seed).
 
-From key to key the two expressions' values at that moment are mixed, linearly in time. (Deforum mixes numbers,
-but holds an expression until the next key.) Before the first key and after the last one its expression goes on.
+From key to key the two expressions' values at that moment are mixed: linearly in time, or as a word after the
+earlier key says: linear, hold (until the next key), ease-in (slow at first), ease-out (slow at last), ease (both).
+(Deforum mixes numbers linearly, but holds an expression until the next key.) Before the first key and after the
+last one its expression goes on.
 Keys may be in any order, no two at one time. Frames and seconds may be mixed: a key at seconds then lies
 (its time - now) * rate frames ahead. A key at 0 is the same in both.
 """
@@ -19,23 +22,36 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pipeline.errors import ScheduleError
+from pipeline.errors import ScheduleError, did_you_mean
 from pipeline.expression import Expression, Number, Parser, clip
 
 MAX_LENGTH = 200_000  # programs write a key for every beat of a song, or for every frame
 
+EASINGS: Mapping[str, Callable[[float], float]] = {
+    "linear": lambda share: share,
+    "hold": lambda share: 0.0,
+    "ease-in": lambda share: share * share,
+    "ease-out": lambda share: share * (2 - share),
+    "ease": lambda share: share * share * (3 - 2 * share),
+}
+"""How far on the way from one key to the next, 0..1, by how much of the time has gone, 0..1."""
+
 
 @dataclass(frozen=True)
 class Key:
-    """An expression and its time, in frames or in seconds. at: where the expression stands in the text."""
+    """An expression and its time, in frames or in seconds. at: where the expression stands in the text.
+
+    easing: how it is left, of EASINGS.
+    """
 
     time: float
     in_seconds: bool
     expression: Expression
     at: int
+    easing: str = "linear"
 
 
 @dataclass(frozen=True)
@@ -125,7 +141,9 @@ class Schedule:
         value = before.expression.evaluate(now)
         if after is before:
             return value
-        share = (clock - before.time) / (after.time - before.time)
+        share = EASINGS[before.easing]((clock - before.time) / (after.time - before.time))
+        if share == 0:  # what holds until a key is not read from it yet
+            return value
         return value + share * (after.expression.evaluate(now) - value)
 
     def _in_frames(self, now: dict[str, float], rate: float | None) -> list[Key]:
@@ -145,7 +163,7 @@ class Schedule:
 
 
 def _keys(parser: Parser) -> list[Key]:
-    """number ["s"] ":" "(" expression ")", separated by commas, sorted by time."""
+    """number ["s"] ":" "(" expression ")" [easing], separated by commas, sorted by time."""
     keys: dict[tuple[float, bool], Key] = {}
     while True:
         place = parser.token
@@ -170,4 +188,17 @@ def _key(parser: Parser) -> Key:
     at = parser.token.at
     expression = parser.expression()
     parser.expect(")", "an operator or the ')' of the key's value")
-    return Key(time, in_seconds, expression, at)
+    return Key(time, in_seconds, expression, at, _easing(parser))
+
+
+def _easing(parser: Parser) -> str:
+    """The word after a key's value, in the parser a name, or names with a minus between them."""
+    first = parser.token
+    if first.kind != "name":
+        return "linear"
+    word = parser.word()
+    if word not in EASINGS:
+        known = ", ".join(EASINGS)
+        problem = f"After a key stands how it is left: {known}.{did_you_mean(word.lower(), EASINGS)}"
+        parser.fail(problem, first)
+    return word

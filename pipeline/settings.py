@@ -9,82 +9,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    StringConstraints,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, Field, StringConstraints, ValidationInfo, field_validator
 
-from pipeline.errors import ScheduleError
-from pipeline.schedule import Schedule
-
-
-def _as_schedule(value: object) -> Schedule:
-    if isinstance(value, Schedule):
-        return value
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError("expected a number or a schedule")
-    try:
-        return Schedule.parse(value)
-    except ScheduleError as error:
-        raise ValueError(str(error)) from None  # pydantic adds which setting it was
-
-
-def _plain(number: float) -> int | float:
-    return int(number) if number.is_integer() else number
-
-
-Number = Annotated[
-    Schedule,
-    PlainValidator(_as_schedule),
-    PlainSerializer(lambda s: s.text if s.constant is None else _plain(s.constant)),
-]
-"""A number that may change through the film."""
-
-
-def knob(
-    default: Any,
-    help: str,
-    *,
-    unit: str = "",
-    low: float | None = None,
-    high: float | None = None,
-    short: str = "",
-    metavar: str = "",
-) -> Any:
-    """One setting: its default, what it does, its unit and inclusive range, and its one-letter flag."""
-    extra: dict[str, Any] = {"unit": unit, "low": low, "high": high, "short": short, "metavar": metavar}
-    return Field(default=default, validate_default=True, description=help, json_schema_extra=extra)
-
-
-class Group(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=True, coerce_numbers_to_str=True
-    )
-
-    @field_validator("*", mode="after")
-    @classmethod
-    def _in_range(cls, value: Any, info: ValidationInfo) -> Any:
-        low, high = facts(cls, info.field_name or "")["low"], facts(cls, info.field_name or "")["high"]
-        if low is None or high is None or value is None:
-            return value
-        if isinstance(value, Schedule):
-            return value.within(low, high, f"--{info.field_name}".replace("_", "-"))
-        if not low <= value <= high:
-            raise ValueError(f"{value} is outside {low:g} to {high:g}")
-        return value
-
-
-def facts(group: type[BaseModel], name: str) -> dict[str, Any]:
-    """unit, low, high, short and metavar of a knob, as `knob` was told."""
-    extra = group.model_fields[name].json_schema_extra
-    assert isinstance(extra, dict)
-    return dict(extra)
+from pipeline.knobs import Group, Number, knob, shares
 
 
 class Input(Group):
@@ -93,7 +20,9 @@ class Input(Group):
     )
     end: str | None = knob(None, "frame or time to stop before", metavar="FRAME|TIME")
     frames: str | None = knob(
-        None, "of a numbered sequence, by its own numbers, both included: 1001-1100", metavar="A-B"
+        None,
+        "first and last frame: of pictures by their own numbers, 1001-1100, of a clip counted from 0",
+        metavar="A-B",
     )
     every: int = knob(1, "dream each Nth frame only, at the same duration", low=1, high=100_000)
     fps: str | None = knob(
@@ -119,8 +48,17 @@ class Dream(Group):
         "what to dream of: layer[#channel+channel][@XxY][:weight], ..., a depth: 60%, or motif/owl+spiral",
         metavar="LAYERS",
     )
-    objective: Literal["energy", "sparse", "mean"] = knob(
-        "energy", "what to amplify: all that is there, the strongest of it (more figurative), or plain mean"
+    objective: Literal["energy", "sparse", "mean", "guide"] = knob(
+        "energy",
+        "what to amplify: all that is there, the strongest of it (more figurative), plain mean, or a guide",
+    )
+    guide: tuple[str, ...] = knob(
+        (), "dream toward what this picture or film shows; several: the best match of any", metavar="FILE"
+    )
+    mask: tuple[str, ...] = knob(
+        (),
+        "dream where this picture or film is white; one that layers name, as mixed4c[sky], is for those",
+        metavar="FILE",
     )
     octaves: int = knob(4, "sizes to dream at, smallest first", low=1, high=32)
     octave_scale: float = knob(1.4, "ratio between sizes", low=1.05, high=4)
@@ -131,9 +69,35 @@ class Dream(Group):
         0.0, "smooth the gradient: sigma at a dream's last step, thrice that at its first",
         unit="pixels", low=0, high=16,
     )  # fmt: skip
+    laplacian: int = knob(
+        0, "bring so many bands of the gradient's detail to one strength; 0: leave them", low=0, high=8
+    )
+    octave_iterations: str = knob(
+        "1", "each octave's share of the iterations, smallest octave first: 0.5, 1, 2", metavar="X,X..."
+    )
+    octave_step: str = knob("1", "each octave's share of the step: 1, 1, 0.5", metavar="X,X...")
+    enlarge: Literal["bicubic", "linear"] = knob(
+        "bicubic", "how a dream grows from octave to octave; linear: softer, as in 2015"
+    )
     seed: int = knob(0, "of the jitter; the same seed gives the same film", low=0, high=2**31 - 1)
     dream_size: str = knob("full", "size the network dreams at: max:960, WxH, 0.5x or full", metavar="SIZE")
     strength: Number = knob("1", "how much of the dream is laid on the picture", low=0, high=2)
+    colour: Literal["dream", "keep", "tone"] = knob(
+        "dream",
+        "dream: its own; keep: the source's, only light and dark are dreamed; tone: the source's at large",
+    )
+    saturation: Number = knob("1", "of the dream's colours", low=0, high=2)
+
+    @field_validator("guide", "mask", mode="before")
+    @classmethod
+    def _is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("octave_iterations", "octave_step")
+    @classmethod
+    def _is_shares(cls, value: str) -> str:
+        shares(value)
+        return value
 
 
 class Time(Group):
@@ -216,6 +180,9 @@ class Speed(Group):
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = knob(
         "auto", "cuda, cuda:1, mps or cpu; auto takes the first there is"
     )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = knob(
+        "auto", "of the network; auto: bf16 where the machine computes in it, else fp32. The picture is fp32"
+    )
     threads: int = knob(0, "CPU threads; 0: as many as cores", low=0, high=1024)
 
 
@@ -230,7 +197,11 @@ class Run(Group):
     workdir: str | None = knob(None, "where unfinished work is kept (beside the output)", metavar="DIR")
     resume: bool = knob(False, "go on with unfinished work, or stop where there is none")
     fresh: bool = knob(False, "start over, discarding unfinished work on the same output")
-    keep: bool = knob(False, "keep the unfinished work's folder when done")
+    keep: bool = knob(False, "keep the work folder, so that --frames can dream a piece of the film again")
+    handles: int = knob(
+        8, "frames before and after such a piece that lead over to it, where its settings are others",
+        low=0, high=1000,
+    )  # fmt: skip
     strict: bool = knob(False, "a damaged frame is an error, not held over")
     progress: Literal["auto", "bar", "plain", "json", "none"] = knob("auto", "how progress is shown")
     quiet: bool = knob(False, "say nothing but errors", short="q")
@@ -259,6 +230,8 @@ class Settings(Group):
         for group, names in NOT_IN_A_RECIPE.items():
             for name in names:
                 del tables[group][name]
+        if self.dream.guide:  # a file is one user's, but that there was one is the look
+            tables["dream"]["objective"] = "guide"
         if self.time.cuts not in ("auto", "off"):  # a file's are one film's, and no look
             del tables["time"]["cuts"]
         return {
@@ -269,7 +242,7 @@ class Settings(Group):
 
 
 NOT_IN_A_RECIPE = {
-    "dream": ("weights",),
+    "dream": ("weights", "guide", "mask"),
     "time": ("flow_weights",),
     "output": (
         "out",

@@ -26,7 +26,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from pipeline.clip import Segment
-from pipeline.errors import OutputError, UsageError
+from pipeline.errors import DeviceError, OutputError, UsageError
 from pipeline.files import whole
 from pipeline.stages.carry import Carried
 
@@ -76,6 +76,13 @@ class Workdir:
                 if not work.segments or (work.spent and not keep):
                     _clear(folder)
 
+    @staticmethod
+    @contextmanager
+    def again(folder: Path) -> Iterator[tuple[Workdir, Plan]]:
+        """A film that was kept, and the plan it was made by, for this process alone; it stays as it is."""
+        with _alone_in(folder):
+            yield Workdir(folder, True, _segments(folder)), _read(folder / PLAN)
+
     @property
     def last(self) -> Segment | None:
         return self.segments[-1] if self.segments else None
@@ -90,7 +97,8 @@ class Workdir:
     def finish(self, segment: Segment, carried: Carried) -> None:
         """Record a segment as done. Its film stands under its final name already."""
         with whole(self._state(segment)) as part:
-            state = {name: value.cpu().contiguous().clone() for name, value in vars(carried).items()}
+            held = {name: value for name, value in vars(carried).items() if value is not None}
+            state = {name: value.cpu().contiguous().clone() for name, value in held.items()}
             part.write_bytes(save(state))
         with whole(self.folder / f"{segment.first:08d}.json") as part:
             part.write_text(json.dumps(asdict(segment)), encoding="utf-8")
@@ -100,15 +108,24 @@ class Workdir:
 
     def carried(self, device: torch.device) -> Carried | None:
         """What the last finished segment leaves to the frame after it; None at the start."""
-        if self.last is None:
-            return None
+        return None if self.last is None else self.left_by(self.last, device)
+
+    def left_by(self, segment: Segment, device: torch.device) -> Carried:
+        """What this one leaves to the frame after it. OutputError where that was not kept, or is damaged."""
         try:
-            state = load_file(self._state(self.last))
+            state = load_file(self._state(segment))
         except (OSError, SafetensorError) as error:
-            raise OutputError(
-                f"{self._state(self.last)}: is damaged ({error}). --fresh starts over."
-            ) from None
+            raise OutputError(f"{self._state(segment)}: is damaged ({error}). --fresh starts over.") from None
         return Carried(**{name: value.to(device) for name, value in state.items()})
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Inside, what interrupts the work is given a note of what is kept."""
+        try:
+            yield
+        except (KeyboardInterrupt, DeviceError, OutputError, OSError) as stop:
+            stop.add_note(self.kept())
+            raise
 
     def kept(self) -> str:
         """What an interruption leaves, for people."""
@@ -160,15 +177,26 @@ def _owner(folder: Path) -> str:
 
 def _done(folder: Path, plan: Plan) -> list[Segment]:
     """The segments that were finished under this very plan. UsageError: they were under another."""
-    records = sorted(folder.glob("[0-9]*.json"))
-    if not records:
+    if not any(folder.glob("[0-9]*.json")):
         return []
-    if different := _differences(_read(folder / PLAN), json.loads(json.dumps(plan))):
+    if different := differences(_read(folder / PLAN), json.loads(json.dumps(plan))):
         raise UsageError(
             f"{folder}: was started with other settings: {', '.join(different)}.\n"
             "Give the same again to go on, or --fresh to start over."
         )
-    return [Segment(**_read(record)) for record in records]
+    return _segments(folder)
+
+
+def _segments(folder: Path) -> list[Segment]:
+    return [Segment(**_read(record)) for record in sorted(folder.glob("[0-9]*.json"))]
+
+
+def whole_film(folder: Path) -> Plan | None:
+    """The plan of a film that stands in `folder` from its first frame to its last; None where none does."""
+    if not (folder / PLAN).is_file():
+        return None
+    plan, segments = _read(folder / PLAN), _segments(folder)
+    return plan if segments and segments[-1].end == plan.get("frames", {}).get("count") else None
 
 
 def planned_threads(folder: Path) -> int:
@@ -184,13 +212,13 @@ def _read(path: Path) -> dict[str, Any]:
         raise OutputError(f"{path}: is damaged ({error}). --fresh starts over.") from None
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
     """'octaves 4, now 5' for each value that is not the same."""
     found: list[str] = []
     for name in sorted({*before, *now}):
         was, is_now = before.get(name), now.get(name)
         if isinstance(was, dict) and isinstance(is_now, dict):
-            found += _differences(was, is_now, f"{name} ")
+            found += differences(was, is_now, f"{name} ")
         elif was != is_now:
             found.append(f"{prefix if prefix == 'source ' else ''}{name} {_short(was)}, now {_short(is_now)}")
     return found

@@ -8,8 +8,11 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from pipeline.errors import ScheduleError
+from pipeline.knobs import Group, Number, knob
 from pipeline.schedule import Schedule
-from pipeline.settings import Group, Input, Number, Output, Settings, knob
+from pipeline.settings import Input, Output, Settings
+
+PAN, INSIDE = (-4, 4), (0, 1)  # what the pairs --pan and --centre keep to
 
 
 class ZoomInput(Input):
@@ -37,7 +40,9 @@ class Zoom(Group):
         "exact",
         "exact: sharp at every depth. feedback: each frame dreams on the one before, the classic look",
     )
-    loop: bool = knob(False, "the last frame flows into the first: doublings rounded to a whole number")
+    loop: bool = knob(
+        False, "the last frame flows into the first: doublings and full turns become whole numbers"
+    )
     shutter: float = knob(
         0.0, "motion blur: how long it is open, of a frame's time (0.5: 180 degrees)", low=0, high=1
     )
@@ -52,18 +57,17 @@ class Zoom(Group):
             raise ValueError("expected seconds, up to 36000, or audio")
         return value
 
-    @field_validator("pan", "centre")
+    @field_validator("pan")
     @classmethod
     def _is_a_pair(cls, value: str) -> str:
-        if value != "auto":
-            pair(value, -4, 4)
+        pair(value, *PAN, "--pan")
         return value
 
     @field_validator("centre")
     @classmethod
     def _is_inside(cls, value: str) -> str:
         if value != "auto":
-            pair(value, 0, 1)
+            pair(value, *INSIDE, "--centre")
         return value
 
 
@@ -90,7 +94,7 @@ class ZoomSettings(Settings):
         return super().recipe() | {"zoom": self.zoom.model_dump(mode="json")}
 
 
-def pair(text: str, low: float, high: float) -> tuple[Schedule, Schedule]:
+def pair(text: str, low: float, high: float, name: str = "") -> tuple[Schedule, Schedule]:
     """Two schedules between low and high: "0.5, 0.4", or with a semicolon "0s:(0.5), 5s:(0.3); 0.5".
 
     Raises ValueError, pointing at the character where one of them cannot be read.
@@ -101,7 +105,7 @@ def pair(text: str, low: float, high: float) -> tuple[Schedule, Schedule]:
             'expected two values, x and y: "0.5, 0.4", or schedules with a semicolon between them'
         )
     try:
-        x, y = (Schedule.parse(half.strip()).within(low, high) for half in halves)
+        x, y = (Schedule.parse(half.strip()).within(low, high, name or "the value") for half in halves)
     except ScheduleError as error:
         raise ValueError(str(error)) from None
     return x, y

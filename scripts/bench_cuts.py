@@ -1,6 +1,6 @@
 """Cuts found and cuts imagined: a film spliced to be hard in, a table of detectors out.
 
-    scripts/bench_cuts.py [--size 320x180] [--data DIR|none] [--ours] [--json FILE] [--sheet FILE.png]
+    scripts/bench_cuts.py [--size 320x180] [--data DIR|none] [--other N] [--ours] [--json FILE] [--sheet FILE.png]
 
 Ours beside PySceneDetect's Content, Adaptive and Hash detectors at their defaults, on frames reduced as its own
 SceneManager reduces them. A cut is found by naming the first frame of the new shot, exactly. Conventions:
@@ -46,7 +46,6 @@ from spliced import (
     spliced,
     stepped,
     swish,
-    texture,
     whip,
     zoomed,
 )  # fmt: skip
@@ -112,7 +111,7 @@ def without_cuts(stock: Stock) -> Iterator[Piece]:
         for share in (0.12, 0.2, 0.33):
             yield Piece("whip pan", swish(stock.panorama(i), share * w, size))
             yield Piece("whip pan, sharp", swish(stock.panorama(i + 1), share * w, size, shutter=0))
-            yield Piece("whip pan, smooth", swish(texture(size, 20 + i), share * w, size, shutter=1))
+            yield Piece("whip pan, smooth", swish(stock.noise(20 + i), share * w, size, shutter=1))
         yield Piece("zoom step", stepped(stock.next(LONG), lambda p: zoomed(p, 1.1)))
         yield Piece("zoom", zoom(stock.next(LONG)))
         yield Piece("noise", graded(stock.next(LONG), noise=30))
@@ -124,7 +123,7 @@ def without_cuts(stock: Stock) -> Iterator[Piece]:
         yield Piece("brightness step", stepped(stock.next(LONG), lambda p: graded([p], 1.5, 30)[0]))
         yield Piece("light flickers", [graded([p], 1 - 0.35 * (k % 2))[0] for k, p in enumerate(take)])
         for radius, speed in ((0.5, 0.1), (0.6, 0.25)):
-            thing = texture(size, 30 + i)
+            thing = stock.noise(30 + i)
             yield Piece("crossing", crossed(stock.next(LONG), thing, radius, speed))
         yield Piece(
             "every second frame", [stock.demo(i, 0, "fast", 2 * LONG)[k] for k in range(0, 2 * LONG, 2)]
@@ -214,6 +213,9 @@ def arguments() -> argparse.Namespace:
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("--size", default="320x180")
     parse.add_argument("--data", type=Path, default=DATA if DATA.is_dir() else None)
+    parse.add_argument(
+        "--other", type=int, default=0, help="1, 2 ...: scenes and moments that ours was not tuned on"
+    )
     parse.add_argument("--ours", action="store_true", help="ours alone")
     parse.add_argument("--json", type=Path)
     parse.add_argument("--sheet", type=Path, help="a picture of each fault of ours: before and after")
@@ -223,7 +225,7 @@ def arguments() -> argparse.Namespace:
 def bench(options: argparse.Namespace) -> bool:
     """Every detector on the film; whether ours is without fault."""
     cv2.setNumThreads(1)
-    stock = Stock(fit(Size(360, 640), options.size), options.data)
+    stock = Stock(fit(Size(360, 640), options.size), options.data, other=options.other)
     film = spliced([*with_cuts(stock), *without_cuts(stock)])
     effects = Counter(piece for piece in film.kinds)
     print(f"{len(film.pictures)} frames, {len(film.cuts)} cuts, {len(effects)} kinds of pieces")

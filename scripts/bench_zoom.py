@@ -1,11 +1,13 @@
 """Measures of an exact dive, against a feedback dive written the peers' way, with crops of both at equal depth.
 
     scripts/bench_zoom.py SOURCE [--seconds 20] [--size 320x180] [--zoom 0.5] [--peer 60] [--picture crops.png]
-                          [--preset NAME] [--weights FILE --model NAME --layers LAYERS] [--large] [--json FILE]
+                          [--preset NAME] [--weights FILE --model NAME --layers LAYERS] [--large] [--feedback 240]
+                          [--json FILE]
 
 Peers dream every frame whole on the last one, which they enlarge bilinearly, in 8 bits, with a black border
 (pytorch-deepdream, DeepDreamAnim). --peer: how many such frames are dreamed; their cost is a mean, so a few tell.
 Costs are CPU seconds, which another busy process does not change. --large: also looks up frames at 1280x720.
+--feedback: so many frames of our own feedback dive are measured too, and as many as there are of the peers'.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -27,6 +29,7 @@ from pipeline.clip import Picture, Size
 from pipeline.dive import masters
 from pipeline.dive.compose import Composer, in_parallel
 from pipeline.dive.exact import ExactDive
+from pipeline.dive.feedback import FeedbackDive
 from pipeline.dive.windows import FINER, REACH, Windows
 from pipeline.ops import resample
 from pipeline.sources import grounds
@@ -48,6 +51,9 @@ def main() -> None:
         if not diving.windows.ring:
             figures |= loop(asked.source, settings, Path(folder) / "loop")
     peer = peers(diving, asked.peer, figures)
+    figures |= {f"peers' way: {name}": value for name, value in held(peer).items()}
+    if asked.feedback:
+        figures |= feedback(asked.source, settings, asked.feedback)
     seconds = figures["exact, CPU s"]
     figures["peers' way, CPU s for as many frames"] = figures["peers' way, CPU s a frame"] * len(frames)
     figures["times as fast"] = figures["peers' way, CPU s for as many frames"] / seconds
@@ -67,18 +73,14 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("source")
     parser.add_argument("--peer", type=int, default=60)
+    parser.add_argument("--feedback", type=int, default=0)
     parser.add_argument("--picture", dest="crops")
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--json")
     for name in ("preset", "weights", "model", "layers"):
         parser.add_argument(f"--{name}")
-    for name, value in {
-        "seconds": "20",
-        "size": "320x180",
-        "zoom": "0.5",
-        "fps": "30",
-        "threads": "1",
-    }.items():
+    usual = {"seconds": "20", "size": "320x180", "zoom": "0.5", "fps": "30", "threads": "1"}
+    for name, value in usual.items():
         parser.add_argument(f"--{name}", default=value)
     return parser.parse_args()
 
@@ -115,18 +117,67 @@ def measures(frames: list[Picture], diving: ExactDive) -> dict[str, float]:
     phase = (phase - diving.windows.floor - REACH) % 1  # 0: a new master takes over
     early, ends = sharp[:300] / sharp[0], (phase < 0.1) | (phase > 0.9)
     middle = np.abs(phase - 0.5) < 0.1
-    light, spread = (np.array([statistic(f) for f in frames]) for statistic in (np.mean, np.std))
-    third = max(1, len(frames) // 3)
-    return {
+    return held(frames) | {
         "sharpness over frame 0, 300 frames: least": float(early.min()),
         "sharpness over frame 0, 300 frames: most": float(early.max()),
         "sharpness at hand-over, over mid-way": float(np.median(sharp[ends]) / np.median(sharp[middle])),
         "sharpness just after a hand-over, over just before": hand_over(sharp, phase),
         "F between neighbours under the analytic flow": flow_error(frames, diving),
-        "mean, last third over first": float(light[-third:].mean() / light[:third].mean()),
-        "contrast, last third over first": float(spread[-third:].mean() / spread[:third].mean()),
         "black or repeated border": float(any(flat_border(frame) for frame in frames)),
     }
+
+
+def held(frames: list[Picture]) -> dict[str, float]:
+    """What should stay as it is: means over the last third of a film by those over its first, but for frame 0."""
+    third = max(1, (len(frames) - 1) // 3)
+    parts = frames[1 : third + 1], frames[-third:]
+    figures = {}
+    for name, statistic in {"mean": np.mean, "contrast": np.std, "colour": saturation}.items():
+        early, late = (float(np.mean([statistic(frame) for frame in part])) for part in parts)
+        figures[f"{name}, last third over first"] = late / early
+    burnt = [100 * float(np.mean([clipped(frame) for frame in part])) for part in parts]
+    return figures | {"clipped values, points more at the end": burnt[1] - burnt[0]}
+
+
+def saturation(frame: Picture) -> float:
+    """rms distance from grey."""
+    colour = frame.astype(np.float32)
+    return float(np.sqrt(np.square(colour - colour.mean(-1, keepdims=True)).mean()))
+
+
+def clipped(frame: Picture) -> float:
+    return float(((frame <= 1) | (frame >= 254)).mean())
+
+
+def feedback(picture: str, settings: ZoomSettings, count: int) -> dict[str, float]:
+    """Of our own feedback dive: how it holds its light, its detail and its strength, and what a frame costs."""
+    how = settings.zoom.model_copy(update={"way": "feedback"})
+    asked = settings.model_copy(update={"zoom": how})
+    diving = FeedbackDive(asked, ZoomSource.of(picture, asked))
+    started = process_time()
+    frames = [dreamt.picture for dreamt in islice(diving.walk(diving.source), count)]
+    cost = (process_time() - started) / len(frames)
+    sharp = [sharpness(frame) for frame in frames[1:]]
+    third = max(1, len(sharp) // 3)
+    excited = [excitement(frame, diving) for frame in frames[1::8]]
+    part = max(1, len(excited) // 3)
+    figures = held(frames) | {
+        "sharpness, last third over first": float(np.mean(sharp[-third:]) / np.mean(sharp[:third])),
+        "sharpness over frame 0, least": min(sharp) / sharpness(frames[0]),
+        "sharpness over frame 0, most": max(sharp) / sharpness(frames[0]),
+        "strength, last third over first": float(np.mean(excited[-part:]) / np.mean(excited[:part])),
+        "strength over frame 0, mean": float(np.mean(excited)) / excitement(frames[0], diving),
+        "CPU s a frame": cost,
+    }
+    return {f"feedback, {len(frames)} frames: {name}": value for name, value in figures.items()}
+
+
+@torch.no_grad()
+def excitement(frame: Picture, diving: FeedbackDive) -> float:
+    """rms of what the layers see: the square root of what a dream makes grow."""
+    climb = diving.climb_at(0.0)
+    seen = climb.look.cut(masters.tensor(frame.astype(np.float32) / 255, climb))
+    return float(sum(activation.square().mean() for activation in seen)) ** 0.5
 
 
 def sharpness(frame: Picture) -> float:

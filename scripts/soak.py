@@ -6,6 +6,9 @@ A small drawn clip is dreamed once undisturbed. Then again and again: kill -9 (k
 time since its first frame, files that may not grow beyond a random size (limit), or a file system that is full
 (disk: a small tmpfs, which takes root). The same command goes on until the film is whole. Equal: the same bytes, no
 file left beside it, and every end along the way with the exit code it should have. Exit 1 where one was not.
+
+Each try is a process of its own, forked from this one so that it need not load torch again. The encoder is a library
+in that process: what kills the one kills the other.
 """
 
 from __future__ import annotations
@@ -13,11 +16,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import random
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,17 +30,21 @@ from fractions import Fraction
 from pathlib import Path
 from time import monotonic
 
+import torch._dynamo  # noqa: F401  (what a network loads on its way: once, here)
+
+from pipeline import render  # noqa: F401
+from pipeline.cli import video
 from pipeline.clip import Clip, Frame, Size
 from pipeline.scene import demo_scene
 from pipeline.stages import encode
 
-RATE, SECONDS = Fraction(6), 24  # twelve segments of two seconds
+RATE, SECONDS = Fraction(4), 24  # twelve segments of two seconds
 SIZE = Size(64, 96)
 FLAGS = [
     "--octaves",
-    "2",
+    "1",
     "--iterations",
-    "2",
+    "1",
     "--threads",
     "1",
     "--encoder-preset",
@@ -68,26 +77,25 @@ class Soak:
         self, out: Path, stop: int | None = None, before: Callable[[], None] | None = None
     ) -> tuple[int, str]:
         """One process, which gets a signal at a random moment after its first frame. Its exit code and last line."""
-        command = [sys.executable, "-m", "pipeline.cli.video", str(self.clip), *FLAGS, "-o", str(out)]
-        with subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=before,  # noqa: PLW1509
-        ) as running:
-            assert running.stdout is not None
-            assert running.stderr is not None
-            running.stdout.readline()
+        words = [str(self.clip), *FLAGS, "-o", str(out)]
+        errors = self.folder / "stderr"
+        ours, theirs = os.pipe()
+        child = forked(lambda: video.main(words), theirs, errors, before)
+        os.close(theirs)
+        with os.fdopen(ours, "rb") as told:
+            told.readline()
             began = monotonic()
+            timer = threading.Timer(self.rng.uniform(0, self.seconds), os.kill, (child, stop))
             if stop is not None:
-                try:
-                    running.wait(self.rng.uniform(0, self.seconds))
-                except subprocess.TimeoutExpired:
-                    running.send_signal(stop)
-            said = running.communicate()[1].strip().splitlines()
+                timer.start()
+            told.read()
+            timer.cancel()
+        if stop is not None:
+            timer.join()  # a process is forked from one thread
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         self.seconds = self.seconds or monotonic() - began
-        return running.returncode, said[-1] if said else ""
+        said = errors.read_text().strip().splitlines()
+        return code, said[-1] if said else ""
 
     def moment(self, out: Path) -> str:
         """How far a stopped render had come."""
@@ -129,7 +137,7 @@ class Soak:
         """Renders whose files may not grow beyond a random size; the last is allowed what it wants."""
         import resource  # noqa: PLC0415  (not everywhere)
 
-        fault, most = Fault(), 40_000
+        fault, most = Fault(), 180_000  # more than a state, and than the film
         for index in range(tries):
             out = self.folder / f"limit{index}" / "out.mp4"
             out.parent.mkdir()
@@ -168,6 +176,23 @@ class Soak:
         self.judge(out, fault)
 
 
+def forked(work: Callable[[], int], out: int, errors: Path, before: Callable[[], None] | None = None) -> int:
+    """A process that does this and ends with the code it gives; its id. out: what its stdout goes to."""
+    if child := os.fork():
+        return child
+    code = 1
+    try:
+        os.dup2(out, 1)
+        os.dup2(os.open(errors, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), 2)
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+        if before is not None:
+            before()
+        code = work()
+        sys.stdout.flush()
+    finally:
+        os._exit(code)
+
+
 def mount(*words: str) -> None:
     subprocess.run(["/bin/mount", *words], check=True)
 
@@ -176,14 +201,14 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def drawn(path: Path) -> Path:
-    """A clip of the demo scene."""
+def draw(path: Path) -> int:
+    """A clip of the demo scene. Drawn in a process of its own: a library's threads do not live through a fork."""
     scene = demo_scene(SIZE, RATE, SECONDS)
     clip = Clip("drawn", SIZE, 1 / RATE, RATE, scene.frames)
     with encode.film(path, clip, encode.Encoding("h264", 12, "veryfast", "yuv420p", 1)) as write:
         for index in range(scene.frames):
             write(scene.picture(index), Frame(index, index, index / RATE, scene.picture(index)))
-    return path
+    return 0
 
 
 def main() -> int:
@@ -195,8 +220,9 @@ def main() -> int:
     options = parse.parse_args()
     results: dict[str, Fault] = {}
     with tempfile.TemporaryDirectory() as folder:
-        soak = Soak(Path(folder), drawn(Path(folder) / "clip.mp4"), random.Random(options.seed))
-        whole = Path(folder) / "whole.mp4"
+        clip, whole = Path(folder) / "clip.mp4", Path(folder) / "whole.mp4"
+        os.waitpid(forked(lambda: draw(clip), 1, Path(folder) / "stderr"), 0)
+        soak = Soak(Path(folder), clip, random.Random(options.seed))
         code, said = soak.run(whole)
         if code:
             print(said, file=sys.stderr)

@@ -83,10 +83,13 @@ def spliced(pieces: Sequence[Piece]) -> Film:
 
 
 class Stock:
-    """Where takes come from: drawn scenes always; photographs and clips where there are some."""
+    """Where takes come from: drawn scenes always; photographs and clips where there are some.
 
-    def __init__(self, size: Size, data: Path | None = None, seeds: int = 3) -> None:
-        self.size, self.data, self.seeds = size, data, seeds
+    other: 1, 2 ... for other scenes, other noise, and other moments of the clips, than 0 has.
+    """
+
+    def __init__(self, size: Size, data: Path | None = None, seeds: int = 3, other: int = 0) -> None:
+        self.size, self.data, self.seeds, self.other = size, data, seeds, other
         self._taken = 0
         self._scene = cache(self._drawn)
         self._clip = cache(self._frames)
@@ -96,17 +99,21 @@ class Stock:
         return play(self._scene(seed % self.seeds, difficulty), start, frames)
 
     def photograph(self, name: str, start: int = 0, difficulty: str = "demo", frames: int = SHOT) -> Take:
-        return play(self._photograph(name, difficulty), start, frames)
+        return play(self._photograph(name, difficulty), start + 67 * self.other, frames)
 
     def clip(self, name: str, start: int = 0, frames: int = SHOT) -> Take:
         """To and fro where it is too short."""
         there = self._clip(name)
         order = [*range(len(there)), *range(len(there) - 2, 0, -1)]
+        start += 53 * self.other
         return [there[order[(start + index) % len(order)]] for index in range(frames)]
 
     def texture(self, seed: int, speed: float = 2.0, frames: int = SHOT) -> Take:
         """Smooth noise at several sizes, panned."""
-        return whip(texture(self.size, seed), [speed] * frames, self.size, shutter=0)
+        return whip(self.noise(seed), [speed] * frames, self.size, shutter=0)
+
+    def noise(self, seed: int) -> Picture:
+        return texture(self.size, seed + 1000 * self.other)
 
     def panorama(self, seed: int) -> Picture:
         """A drawn landscape four pictures wide, mirrored again and again."""
@@ -139,7 +146,7 @@ class Stock:
         return takes[3 * self._taken % len(takes)](17 * (self._taken // len(takes)))
 
     def _drawn(self, seed: int, difficulty: str) -> Scene:
-        return demo_scene(self.size, seconds=8, difficulty=difficulty, seed=seed)
+        return demo_scene(self.size, seconds=8, difficulty=difficulty, seed=seed + self.seeds * self.other)
 
     def _moved(self, name: str, difficulty: str) -> Scene:
         assert self.data
@@ -156,7 +163,9 @@ class Stock:
 
 
 def play(scene: Scene, start: int, frames: int) -> Take:
-    return [scene.picture((start + index) % scene.frames) for index in range(frames)]
+    """Never past the scene's end, where it would jump back to its beginning: that is a cut."""
+    start %= scene.frames - frames + 1
+    return [scene.picture(start + index) for index in range(frames)]
 
 
 def fill(picture: Picture, size: Size) -> Picture:

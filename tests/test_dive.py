@@ -27,6 +27,7 @@ from pipeline.dive.windows import FINER, Windows
 from pipeline.errors import ScheduleError, TargetError, UsageError
 from pipeline.net.cards import card
 from pipeline.ops import resample
+from pipeline.render import Dreamer
 from pipeline.schedule import Schedule
 from pipeline.sources import grounds
 from pipeline.sources.zoom import ZoomSource
@@ -97,6 +98,17 @@ class TestCamera:
         path, found = closed(moves, 4)
         assert found == doublings
         assert path.depth[-1] == pytest.approx(doublings, abs=1e-9)
+
+    @pytest.mark.parametrize(
+        ("turn", "turns"),
+        [("0", 0), ("100", 1), ("-5", -1), ("250", 3), ("20*sin(pi*s/2) + 3", 0), ("0s:(9)", 1)],
+    )
+    def test_a_loop_has_full_turns(self, turn: str, turns: int) -> None:
+        """A steady turn never becomes none; one that sways only loses what is over."""
+        path = way(turn=turn, zoom="0.5", loop=True)
+        assert path.angle[-1] == pytest.approx(turns * math.tau, abs=1e-9)
+        if "sin" in turn:
+            assert np.ptp(path.angle) == pytest.approx(np.ptp(way(turn="20*sin(pi*s/2)").angle), rel=0.02)
 
     def test_a_schedule_without_a_value_says_so(self) -> None:
         with pytest.raises(ScheduleError, match="frame"):
@@ -209,6 +221,25 @@ class TestBalance:
         assert balance.measure(neon).chroma > 4 * reference.chroma
         assert balance.measure(balance.hold(neon, reference)).chroma < 0.5 * balance.measure(neon).chroma
 
+    def test_a_stain_of_stripes_is_washed_out_and_the_rest_is_left(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pale = texture(128, 160) / 510
+        pale = 0.2 * pale + 0.8 * pale.mean(-1, keepdims=True)
+        clean = held(np.clip(pale + 0.5 * flat_spectrum(160)[:128] + 0.1, 0, 1))
+        reference, stained = balance.measure(clean), clean.clone()
+        stripes = torch.where(torch.arange(40) % 6 < 3, 0.3, -0.3)[:, None]
+        stained[:, 0, 40:80, 60:110] += stripes
+        stained[:, 2, 40:80, 60:110] -= stripes
+        washed = balance.hold(stained.clamp(0, 1), reference)
+        monkeypatch.setattr(balance, "STAIN", 1e6)
+        monkeypatch.setattr(balance, "TINGE", 1e6)
+        unwashed = balance.hold(stained.clamp(0, 1), reference)
+        inside, outside = (..., slice(44, 76), slice(64, 106)), (..., slice(0, 28), slice(None))
+        left, before = ((p - clean)[inside].std() for p in (washed, unwashed))
+        assert left < 0.75 * before
+        assert (washed - unwashed)[outside].std() < 0.2 * (washed - unwashed)[inside].std()
+
     def test_the_octaves_are_the_picture(self) -> None:
         field = held(texture(75, 101) / 255)
         assert torch.allclose(balance._joined(*balance._split(field)), field, atol=1e-5)
@@ -219,6 +250,17 @@ class TestBalance:
         assert torch.equal(moved.mean[:1], one.mean[:1])
         assert torch.equal(moved.energy[:, 0], one.energy[:, 0])
         assert not torch.equal(moved.mean[1:], one.mean[1:])
+
+
+@pytest.mark.parametrize(("tone", "saturation"), [("keep", 1.0), ("dream", 0.0)])
+def test_a_dive_keeps_of_the_dreams_colours_what_was_asked(tone: str, saturation: float) -> None:
+    look = Dreamer(network=tiny_network(), octaves=1, jitter=4, threads=1).look
+    seed = held(0.3 + 0.4 * texture(40, 64) / 255)
+    with torch.no_grad():
+        plain = masters.climbed(seed, Climb(look, 2, 1.5), 1.0) - seed
+        asked = masters.climbed(seed, Climb(look, 2, 1.5, "full", tone, saturation), 1.0) - seed
+    assert float(asked.std(1).max()) < 1e-5 < float(plain.std(1).max())
+    assert float(asked.abs().mean()) > 1e-3
 
 
 class TestLayers:
@@ -394,6 +436,9 @@ class TestFeedback:
         assert change[5] < 0.1 * change[0]
         assert not dreamt[3].cut
         assert np.abs(dreamt[3].flow.backward).max() > 0.3
+        alone = list(diving.frames(diving.source.across(4)))
+        assert np.array_equal(alone[0].picture, dreamt[0].picture)
+        assert all(found.cut for found in alone)
 
 
 class TestGrounds:
@@ -417,7 +462,6 @@ class TestGrounds:
 
     def test_the_strongest_place_is_found(self) -> None:
         from pipeline.dive.aim import strongest
-        from pipeline.render import Dreamer
 
         dreamer = Dreamer(network=tiny_network(), octaves=2, jitter=4, threads=1)
         ground = np.full((96, 160, 3), 0.5, np.float32)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from conftest import texture, tiny_network
+from pipeline import device
 from pipeline.clip import Size
 from pipeline.errors import InputError
 from pipeline.net import tap
@@ -65,6 +66,25 @@ def test_a_dream_is_the_plain_dream() -> None:
     dreamed, steps, _ = dream(of, seed, torch.ones_like(seed[:, :1]), 1, 1.5)
     assert steps == [1]
     assert psnr(dreamed, expected) >= 70
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("objective", sorted(OBJECTIVES))
+def test_a_step_in_half_precision_is_the_step(precision: torch.dtype, objective: str) -> None:
+    of, seed = look(objective=OBJECTIVES[objective], octaves=1), picture()
+    half = dataclasses.replace(of, cut=look().cut.on(torch.device("cpu"), precision))
+    plain, halved = (dream(each, seed, torch.ones_like(seed[:, :1]), 1, 1.5).picture for each in (of, half))
+    assert float((halved - seed).abs().mean()) > 0.9 * float((plain - seed).abs().mean())
+    assert psnr(halved, plain) >= 45
+    assert half.cut.mean.dtype == torch.float32, "the picture is normalised as finely as it is"
+
+
+def test_half_precision_is_for_hardware_that_computes_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    for told, expected in (({"avx512_bf16": True}, torch.bfloat16), ({"avx2": True}, torch.float32)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda told=told: told, raising=False)
+        assert device.precision("auto", cpu) is expected
+    assert device.precision("fp16", cpu) is torch.float16
 
 
 def test_a_step_moves_the_average_pixel_by_its_grey_levels() -> None:
@@ -193,6 +213,15 @@ def test_a_callable_takes_the_objectives_place() -> None:
     own = gradient(look("soft, deep", callback=lambda maps: maps[1].square().flatten(1).mean(1)), x)
     assert (
         psnr(own / own.abs().mean(), gradient(look("deep"), x) / gradient(look("deep"), x).abs().mean()) >= 70
+    )
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.5, 9.0])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_cpu_smooths_as_any_device_does(sigma: float, layout: torch.memory_format) -> None:
+    noise = torch.randn(2, 3, 40, 30, generator=torch.Generator().manual_seed(1)).to(memory_format=layout)
+    torch.testing.assert_close(
+        ascent._blur_on_cpu(noise, sigma), ascent._blur(noise, sigma), atol=2e-6, rtol=0
     )
 
 

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "pipeline"
 FLOORS = {
     6: {"__init__", "cli"},
-    5: {"render", "film", "report", "dive", "farm"},
-    4: {"sources", "lanes", "workdir", "looks", "recipes", "destination"},
+    5: {"render", "film", "writing", "extras", "piece", "fixing", "report", "dive", "farm"},
+    4: {"controls", "sources", "lanes", "workdir", "looks", "recipes", "destination"},
     3: {"stages", "metrics"},
     2: {
         "net",
@@ -30,7 +30,7 @@ FLOORS = {
         "exr",
         "files",
     },
-    1: {"clip", "settings", "zoom_settings", "overrides", "schedule", "expression", "errors"},
+    1: {"clip", "knobs", "settings", "zoom_settings", "overrides", "schedule", "expression", "errors"},
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -158,7 +158,14 @@ DISGUISES = {
     "m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nclip.mp4\n#EXT-X-ENDLIST\n",
     "concat": "ffconcat version 1.0\nfile clip.mp4\n",
     "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
-    "mpd": "<?xml version='1.0'?><MPD xmlns='urn:mpeg:dash:schema:mpd:2011'><Period/></MPD>",
+    "mpd": "<?xml version='1.0'?><MPD xmlns='urn:mpeg:dash:schema:mpd:2011' type='static' "
+    "mediaPresentationDuration='PT1S'><Period><AdaptationSet mimeType='video/mp4'><Representation id='1' "
+    "bandwidth='9'><BaseURL>clip.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>",
+    "hls with bytes": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n#EXT-X-BYTERANGE:9@0\nfile:clip.mp4\n",
+    "vobsub": "# VobSub index file, v7 (do not modify this line!)\ntimestamp: 00:00:00:000, filepos: 0\n",
+    "srt": "1\n00:00:00,000 --> 00:00:01,000\n<font face='file:clip.mp4'>{\\an8}http://127.0.0.1:9/</font>\n",
+    "avisynth": 'AVISource("clip.mp4")\n',
+    "image pattern": "P3 clip%d.mp4\n",
     "svg": "<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'/></svg>",
 }  # fmt: skip
 
@@ -172,6 +179,29 @@ def test_playlists_in_disguise_are_not_followed(
     (tmp_path / f"film{ending}").write_text(DISGUISES[kind])
     with pytest.raises(InputError, match="cannot be read as a clip"):
         Decoder.open(tmp_path / f"film{ending}")
+
+
+def test_a_film_that_points_at_another_file_does_not_get_it(
+    tmp_path: Path, make_clip: Callable[..., Path]
+) -> None:
+    """A QuickTime data reference: the index here, the pictures elsewhere."""
+    path = make_clip(frames=2, sound=False)
+    data = path.read_bytes()
+    name = str(path).encode()
+    alis = bytes(8) + b"clip" + bytes(130 - 12) + (2).to_bytes(2, "big") + len(name).to_bytes(2, "big") + name
+    alis += b"\0" * (len(name) % 2) + b"\xff\xff\0\0"
+    box = (12 + len(alis)).to_bytes(4, "big") + b"alis" + bytes(4) + alis
+    at = data.index(b"\0\0\0\x0curl \0\0\0\x01")
+    grown = data[:at] + box + data[at + 12 :]
+    for kind in (b"dref", b"dinf", b"minf", b"mdia", b"trak", b"moov"):
+        place = data.rindex(kind, 0, at) - 4
+        size = int.from_bytes(data[place : place + 4], "big") + len(box) - 12
+        grown = grown[:place] + size.to_bytes(4, "big") + grown[place + 4 :]
+    start = grown.index(b"mdat") - 4
+    size = int.from_bytes(grown[start : start + 4], "big")
+    (tmp_path / "pointer.mov").write_bytes(grown[: start + 8] + bytes(size - 8) + grown[start + size :])
+    with pytest.raises(InputError):
+        through(tmp_path / "pointer.mov", tmp_path / "out.mp4", strict=True)
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link], ids=["symlink", "hard link"])

@@ -17,7 +17,8 @@ from conftest import texture
 from filming import pan, psnr, shown, stamps, through, write_raw
 from pipeline import exr
 from pipeline.clip import Flow
-from pipeline.errors import InputError, UsageError
+from pipeline.destination import Destination
+from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.settings import Input, Settings
 from pipeline.sources import ClipSource, middle, open_source
 from pipeline.stages import stems, stills
@@ -85,6 +86,25 @@ def test_stems_are_layers_of_one_file(tmp_path: Path, source: Path) -> None:
     rebuilt = np.clip(np.round(pan(8)[3] + 255 * layer), 0, 255)
     assert np.abs(rebuilt - shown(tmp_path / "out.mkv")[3]).max() <= 1
     assert abs(np.median(channels["backward.u"].pixels) - 2) < 0.3
+
+
+def test_stems_overwrite_nothing_of_somebodys(tmp_path: Path, source: Path) -> None:
+    film, folder = open_source(str(source), Input()), tmp_path / "stems"
+    to = Destination.of(str(tmp_path / "out.mkv"), str(source), film)
+    to.check_stems(str(folder), film, overwrite=False, going_on=False)
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    (folder / stems.names(8)[0]).write_text("of another film, which has more frames")
+    to.check_stems(str(folder), film, overwrite=False, going_on=False)
+    (folder / stems.names(7)[0]).write_text("mine")
+    with pytest.raises(OutputError, match="-y"):
+        to.check_stems(str(folder), film, overwrite=False, going_on=False)
+    to.check_stems(str(folder), film, overwrite=True, going_on=False)
+    frames = Destination("frames", folder / stems.names(0)[0].replace("0000", "%04d"))
+    with pytest.raises(OutputError, match="part of this render"):
+        frames.check_stems(str(folder), film, overwrite=True, going_on=True)
+    with pytest.raises(OutputError, match="does not exist"):
+        to.check_stems(str(tmp_path / "none" / "stems"), film, overwrite=True, going_on=True)
 
 
 def test_stems_without_openexr_are_pictures_and_flow_files(

@@ -31,6 +31,15 @@ OUTPUTS = [  # ending, --codec, what the ffmpeg binary calls it, least PSNR at c
     (".mov", "prores4444", "prores (4444)", 44),
     (".mov", "dnxhr", "dnxhd (DNXHR HQ)", 38),
     (".mkv", "ffv1", "ffv1", 99),
+    (".nut", "ffv1", "ffv1", 99),
+    (".nut", "h264", "h264 (", 40),
+    (".nut", "h265", "hevc (Main)", 40),
+    (".nut", "av1", "av1", 38),
+    (".nut", "vp9", "vp9 (Profile 0)", 38),
+    (".m4v", "h265", "hevc (Main) (hvc1", 40),
+    (".mkv", "av1", "av1", 38),
+    (".mkv", "vp9", "vp9 (Profile 0)", 38),
+    (".mkv", "prores4444", "prores (4444)", 44),
 ]
 
 

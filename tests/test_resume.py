@@ -271,6 +271,21 @@ def test_what_lies_in_a_folder_that_is_not_ours_stays(film: Film) -> None:
     assert (film.work / "notes.txt").read_text() == "mine"
 
 
+def test_frames_of_a_kept_film_are_dreamed_again_from_the_state_before_them(
+    film: Film, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert film.make("--keep") == 0
+    assert film.make("--frames", "5-6") == 4  # it is there already
+    capsys.readouterr()
+    assert film.make("--frames", "5-6", "-y") == 0
+    said = capsys.readouterr().err
+    assert "Frames 4 to 7 were dreamed again, with the settings of the film." in said
+    assert f"{film.out}: 4 frames in" in said
+    assert packets(film.out) == film.expected
+    assert film.make("--frames", "5-6", "-y", "--fresh") == 0  # a film of these only
+    assert len(packets(film.out)) == 2
+
+
 class Reel:
     """Pictures in memory as a source: a shot of each length, each of one picture that drifts."""
 

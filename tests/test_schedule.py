@@ -58,6 +58,24 @@ def test_a_value_is_exact_at_its_key_and_constant_between_equal_keys() -> None:
     assert [value(keys, frame) for frame in (0, 7, 49, 53.7, 90)] == [0.1, 0.7, 0.3, 0.3, 0.3]
 
 
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("linear", 0.25),
+        ("hold", 0.0),
+        ("ease-in", 0.0625),
+        ("ease-out", 0.4375),
+        ("ease", 0.15625),
+        ("", 0.25),
+    ],
+)
+def test_a_word_says_how_a_key_is_left(word: str, expected: float) -> None:
+    schedule = Schedule.parse(f"0s:(1) {word}, 8s:(3) hold, 9s:(0)")
+    assert schedule.at(0, 2) == pytest.approx(1 + 2 * expected)
+    assert schedule.at(0, 8) == schedule.at(0, 8.99) == 3
+    assert (schedule.at(0, 0), schedule.at(0, 9), schedule.at(0, 99)) == (1, 0, 0)
+
+
 def test_at_a_key_only_its_own_expression_counts() -> None:
     assert value("0:(1/(10-t)), 10:(2), 20:(sqrt(10-t))", 10) == 2
 
@@ -214,6 +232,9 @@ def test_max_f_is_the_last_frame_and_an_error_at_every_frame_where_it_is_not_kno
         ("0:(1), 60^(2)", "Expected ':'"),
         ("2.5^m:(1)", "Expected ':'"),
         ("0:(1) ^60:(2)", "',' and the next key"),
+        ("0:(1) ^eese-in, 60:(2)", "linear, hold.*Did you mean ease-in"),
+        ("0:(1) ease ^in, 60:(2)", "',' and the next key"),
+        ("0:(1) ^ease--in, 60:(2)", "how it is left"),
         ("0:(1), 60:(2),^", "Expected a key"),
         ("^-5:(1)", "Expected a key"),
         ("^t:(1)", "Expected a key"),

@@ -127,7 +127,7 @@ def test_a_shot_opens_at_full_strength() -> None:
 
 
 def test_what_stands_still_does_not_brew_up() -> None:
-    dreamt = walk([texture(*SIZE)] * 40)
+    dreamt = walk([texture(60, 80)] * 240, threads=1)
     first, last = (
         metrics.clipped(d.frame.picture / np.float32(255) + d.dream) for d in (dreamt[0], dreamt[-1])
     )

@@ -87,10 +87,13 @@ def test_a_clip_plays_while_it_is_dived_into(
     assert packets(tmp_path / "out.mp4", "audio")
 
 
-def test_noise_a_loop_and_numbered_pictures(flags: list[str], tmp_path: Path) -> None:
+def test_noise_a_loop_and_numbered_pictures(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "out").mkdir()
     words = ["--loop", "--zoom", "1", "-o", str(tmp_path / "out" / "f.%03d.png")]
     assert main(["noise", *flags, *words]) == 0
+    assert "1 doublings and 0 full turns" in capsys.readouterr().err
     assert {f"f.{n:03d}.png" for n in range(12)} == names(tmp_path / "out")
     frames = [iio.imread(tmp_path / "out" / f"f.{n:03d}.png").astype(int) for n in (0, 1, 6, 11)]
     first, next_, far, last = frames
@@ -102,6 +105,25 @@ def test_a_preview_is_one_picture_of_twelve(photo: Path, flags: list[str], tmp_p
     assert main([str(photo), *flags, "--preview", "-o", str(tmp_path / "sheet.png")]) == 0
     assert iio.imread(tmp_path / "sheet.png").shape == (3 * 40, 4 * 64, 3)
     assert names(tmp_path) == {"photo.png", "sheet.png"}
+
+
+@pytest.mark.parametrize("words", [["--way", "feedback"], ["--zoom", "0", "--turn", "9"]])
+def test_a_preview_of_what_needs_all_frames_before_it_shows_the_beginning(
+    photo: Path, flags: list[str], tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    import pipeline.cli.diving
+    from pipeline.stages import dream
+
+    steps: list[int] = []
+    climb = dream._climb
+    monkeypatch.setattr(dream, "_climb", lambda *args: (steps.append(1), climb(*args))[1])
+    monkeypatch.setattr(pipeline.cli.diving, "BEGUN", 4)
+    out = tmp_path / "sheet.png"
+    assert main([str(photo), *flags, *words, "--seconds", "9", "--preview", "4", "-o", str(out)]) == 0
+    assert iio.imread(out).shape == (2 * 40, 2 * 64, 3)
+    assert len(steps) == 4 + (words[0] == "--way")
+    assert ("the first 0.3 s alone" in capsys.readouterr().err) is (words[0] == "--way")
 
 
 @pytest.mark.parametrize("words", [["--way", "feedback"], ["--zoom", "0", "--turn", "9"]])
@@ -131,11 +153,11 @@ def test_unfinished_masters_are_gone_on_with(
     photo: Path, flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    import pipeline.cli.zoom
+    import pipeline.cli.diving
 
     out = ["-o", str(tmp_path / "out.mp4"), "--zoom", "3"]
     assert main([str(photo), *flags, "-o", str(tmp_path / "whole.mp4"), "--zoom", "3"]) == 0
-    told = pipeline.cli.zoom._Told.__call__
+    told = pipeline.cli.diving._Told.__call__
 
     def stop(self: object, done: int, of: int) -> None:
         if done == 2:
@@ -143,7 +165,7 @@ def test_unfinished_masters_are_gone_on_with(
         told(self, done, of)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.cli.zoom._Told, "__call__", stop)
+        patch.setattr(pipeline.cli.diving._Told, "__call__", stop)
         assert main([str(photo), *flags, *out]) == 130
     assert "2 of 4 pictures are kept" in capsys.readouterr().err
     assert names(tmp_path) == {"photo.png", "whole.mp4", "out.mp4.masters"}
@@ -160,6 +182,7 @@ BAD = {
     "absurd speed": (["photo.png", "--zoom", "99"], 2, "outside -8 to 8"),
     "absurd turn": (["photo.png", "--turn", "9e9"], 2, "--turn"),
     "centre outside": (["photo.png", "--centre", "1.5, 0.5"], 2, "outside 0 to 1"),
+    "pan auto": (["photo.png", "--pan", "auto"], 2, "two values"),
     "half a centre": (["photo.png", "--centre", "0.5"], 2, "two values"),
     "bad schedule": (["photo.png", "--zoom", "0s:(0.5), 2s:(foo)"], 2, "foo"),
     "bad pan": (["photo.png", "--pan", "0.1, sin(q)"], 2, "^"),
@@ -169,6 +192,7 @@ BAD = {
     "no song": (["photo.png", "--seconds", "audio"], 2, "--audio FILE"),
     "song gone": (["photo.png", "--audio", "gone.mp3"], 3, "gone.mp3"),
     "song is a picture": (["photo.png", "--audio", "photo.png"], 3, "photo.png"),
+    "noise without end": (["noise", "--size", "90000x90000"], 2, "cannot be made as large"),
     "too small": (["photo.png", "--size", "4x4"], 3, "too small"),
     "too large": (["photo.png", "--size", "60000x40000"], 2, "would need a picture"),
     "nothing moves": (["photo.png", "--zoom", "0"], 2, "Nothing moves"),

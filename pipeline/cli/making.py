@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -17,19 +21,21 @@ from pipeline.clip import Size, fit
 from pipeline.destination import Destination, check_folder, stem
 from pipeline.errors import OutputError, UsageError
 from pipeline.net.cards import card
-from pipeline.net.targets import parse_targets, resolve
+from pipeline.net.programme import Programme
 from pipeline.sources import PictureSource, SceneSource, Source, open_source
 from pipeline.stages import shots, stills
 
 if TYPE_CHECKING:
+    from pipeline.film import Made, Watch
+    from pipeline.piece import Piece
     from pipeline.render import Dreamer, Dreamt
+    from pipeline.settings import Settings
 
 
 def make(asked: options.Asked) -> None:
     """Check all that can be checked before torch is loaded, which takes seconds; then dream."""
     settings = asked.settings
-    for target in parse_targets(settings.dream.layers):
-        resolve(target, card(settings.dream.model))
+    Programme.of(settings.dream.layers, card(settings.dream.model))
     if told := shots.file_of(settings.time.cuts):
         shots.listed(told)
     for size in (settings.dream.dream_size, settings.input.size or "full"):
@@ -89,28 +95,67 @@ def _film(source: Source, destination: Destination, asked: options.Asked) -> Non
     work = destination.work_folder(settings.run.workdir)
     going_on = work.exists() and not settings.run.fresh
     destination.check(source, overwrite=settings.output.yes, going_on=going_on)
+    _spare((*settings.dream.guide, *settings.dream.mask), destination.files(source))
     if settings.output.report:
         destination.check_report(settings.output.report, source, overwrite=settings.output.yes)
     if settings.output.contact_sheet:
         _check_still(Path(settings.output.contact_sheet), overwrite=settings.output.yes)
+    if settings.output.stems:
+        destination.check_stems(
+            settings.output.stems, source, overwrite=settings.output.yes, going_on=going_on
+        )
+    if going_on:
+        from pipeline import piece
+
+        if (kept := piece.asked(work, source, settings)) is not None:
+            _piece(*kept, destination, asked)
+            return
     started = monotonic()
     dreamer, progress = _ready(source, asked)
     from pipeline.film import make
 
+    with _watched(progress, silent=settings.run.quiet) as watch:
+        made = make(source, dreamer, destination, progress.start, watch, asked.command)
+    _tell(made, dreamer, progress, monotonic() - started)
+
+
+def _piece(
+    piece: Piece, source: Source, settings: Settings, destination: Destination, asked: options.Asked
+) -> None:
+    """Frames of a film that was kept, dreamed again. source, settings: of the whole film."""
+    started = monotonic()
+    dreamer, progress = _ready(source, replace(asked, settings=settings))
+    from pipeline.fixing import redo
+
+    def begin(frames: int) -> None:
+        progress.total = frames
+        progress.start(0)
+
+    with _watched(progress, silent=settings.run.quiet) as watch:
+        made = redo(piece, source, dreamer, destination, begin, watch)
+    _tell(made, dreamer, progress, monotonic() - started)
+
+
+@contextmanager
+def _watched(progress: Progress, *, silent: bool) -> Iterator[Watch]:
+    """Gives what is to be called after every frame: it tells of it, and stops where that was asked for."""
     try:
-        with signals.patient(silent=settings.run.quiet) as stop_if_asked:
+        with signals.patient(silent=silent) as stop_if_asked:
 
             def watch(dreamt: Dreamt) -> None:
                 progress(dreamt)
                 stop_if_asked()
 
-            made = make(source, dreamer, destination, progress.start, watch, asked.command)
+            yield watch
     finally:
         progress.close()
+
+
+def _tell(made: Made, dreamer: Dreamer, progress: Progress, seconds: float) -> None:
     for note in made.notes:
         progress.note(note)
-    progress.note(f"{made.path}: {made.frames} frames in {duration(monotonic() - started)}")
-    progress.note(f"network {settings.dream.model}: {dreamer.network.licence}")
+    progress.note(f"{made.path}: {made.frames} frames in {duration(seconds)}")
+    progress.note(f"network {dreamer.settings.dream.model}: {dreamer.network.licence}")
 
 
 def _preview(source: Source, name: str, asked: options.Asked) -> None:
@@ -130,6 +175,8 @@ def _preview(source: Source, name: str, asked: options.Asked) -> None:
     finally:
         progress.close()
     stills.write(path, picture, recipe(dreamer))
+    for note in dreamer.controls.notes:
+        progress.note(note)
     progress.note(f"{path}: {progress.done} of the film's frames, as they will be dreamed")
 
 
@@ -175,6 +222,14 @@ def _dream_photographs(paths: list[Path], folder: Path, asked: options.Asked) ->
     progress.note(f"{folder}: {len(outs)} pictures, a still each")
 
 
+def _spare(read: Iterable[str], written: Iterable[Path]) -> None:
+    """OutputError where a guide or a mask would be overwritten."""
+    own = {Path(name).resolve() for name in read}
+    for path in written if own else ():
+        if path.resolve() in own:
+            raise OutputError(f"{path}: is a guide or mask of this dream. Give another name with -o.")
+
+
 def _check_still(path: Path, *, overwrite: bool) -> None:
     if path.suffix.lower() not in stills.SUFFIXES:
         raise UsageError(f"{path}: expected a picture's ending, such as .png.")
@@ -184,7 +239,12 @@ def _check_still(path: Path, *, overwrite: bool) -> None:
 
 def _ready(source: Source, asked: options.Asked) -> tuple[Dreamer, Progress]:
     """The network, loaded, and the progress that will be told. Here torch is imported, which takes seconds."""
-    from pipeline.render import Dreamer
+    gc.disable()  # an import makes no garbage to look for: half a second sooner
+    try:
+        from pipeline.render import Dreamer
+    finally:
+        gc.enable()
+        gc.freeze()
 
     settings = asked.settings
     dreamer = Dreamer(settings)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, get_args, get_origin
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction, UseCounterAction
 
-from pipeline import looks, overrides, settings
+from pipeline import knobs, looks, overrides, settings
 from pipeline.errors import UsageError
 from pipeline.overrides import Layer
 from pipeline.settings import Settings
@@ -85,7 +85,7 @@ def explain(asked: Asked) -> str:
     known = settings.knobs(type(asked.settings))
     for group, table in tables.items():
         for name in table:
-            about = settings.facts(known[name][1], name)
+            about = knobs.facts(known[name][1], name)
             origin = asked.origins.get(f"{group}.{name}", "default")
             notes[f"{group}.{name}"] = "; ".join(filter(None, (origin, about["unit"], _range(about))))
     return overrides.to_toml(tables, notes)
@@ -115,9 +115,9 @@ def _groups(model: type[Settings]) -> Iterator[tuple[str, type[Any]]]:
         yield group, make_dataclass(group.title(), fields)
 
 
-def _flag_field(model: type[settings.Group], name: str) -> tuple[str, Any, Any]:
+def _flag_field(model: type[knobs.Group], name: str) -> tuple[str, Any, Any]:
     """One flag: (name, type, default). Values are text; settings.resolve reads and checks them."""
-    about, facts = model.model_fields[name], settings.facts(model, name)
+    about, facts = model.model_fields[name], knobs.facts(model, name)
     kind, default = about.annotation, getattr(about.default, "text", about.default)
     said = kind is bool or default in (None, "", ())
     argument = tyro.conf.arg(
@@ -143,7 +143,7 @@ def _metavar(kind: Any) -> str:
 
 
 def _given(table: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in table.items() if value}
+    return {name: value for name, value in table.items() if value or value == ""}
 
 
 def _flag(name: str) -> str:

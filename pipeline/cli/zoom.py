@@ -5,21 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from pipeline import looks
-from pipeline.cli import options, signals
+from pipeline.cli import options
 from pipeline.cli.video import guarded
 from pipeline.clip import Size, fit
 from pipeline.errors import OutputError, UsageError
 from pipeline.zoom_settings import ZoomSettings
 
 if TYPE_CHECKING:
-    from pipeline.cli.progress import Progress
-    from pipeline.destination import Destination
-    from pipeline.dive.base import Dive
-    from pipeline.render import Dreamt
     from pipeline.sources.zoom import ZoomSource
 
 ABOUT = "Dive into a picture: an endless DeepDream zoom, sharp at every depth."
@@ -55,6 +50,7 @@ def _make(asked: options.Asked) -> None:
         raise UsageError("--demo is a film of dream-video. For a dive without a picture: dream-zoom noise.")
     if asked.source is None:
         raise UsageError(f"expected an INPUT: {INPUTS}. --help says more.")
+    from pipeline.cli import diving
     from pipeline.destination import Destination, check_folder
     from pipeline.sources.zoom import ZoomSource
 
@@ -69,12 +65,12 @@ def _make(asked: options.Asked) -> None:
         check_folder(path.parent, str(path))
         if path.exists() and not settings.output.yes:
             raise OutputError(f"{path}: is there already. Give -y to overwrite it, or another name with -o.")
-        _preview(source, settings, name, path)
+        diving.preview(source, settings, name, path)
         return
     destination = Destination.of(out or f"{_stem(name)}_dive.mp4", name, source)
     going_on = destination.work_folder(settings.run.workdir).exists() and not settings.run.fresh
     destination.check(source, overwrite=settings.output.yes, going_on=going_on)
-    _film(source, settings, name, destination, asked.command)
+    diving.film(source, settings, name, destination, asked.command)
 
 
 def _small(settings: ZoomSettings) -> ZoomSettings:
@@ -94,6 +90,12 @@ def _check(settings: ZoomSettings, source: ZoomSource) -> None:
 
     how = settings.zoom
     layers = Layers.of(settings.dream.layers, card(settings.dream.model), float(source.clip.rate))
+    if settings.dream.mask:
+        raise UsageError("--mask: is for films. A dive leaves every place of its picture behind.")
+    if settings.dream.guide and any(target.rank for _, targets in layers.keys for target in targets):
+        raise UsageError(
+            "--guide: follows whole layers or channels by number; leave out strongest and weakest."
+        )
     stays = how.zoom.constant == 0
     if how.loop and (source.film or how.way == "feedback" or stays):
         raise UsageError("--loop is of the exact dive into a picture, with a --zoom other than 0.")
@@ -104,125 +106,6 @@ def _check(settings: ZoomSettings, source: ZoomSource) -> None:
     still = [schedule.constant for schedule in schedules]
     if stays and not layers.moves and None not in still and not any(still[:3]) and source.film is None:
         raise UsageError("Nothing moves: give --zoom, --turn or --pan, or let --layers or --strength change.")
-
-
-def _dive(source: ZoomSource, settings: ZoomSettings, folder: Path, progress: Progress) -> Dive:
-    """The network, loaded, and the way to dive. Here torch is imported, which takes seconds."""
-    from pipeline.dive.exact import ExactDive
-    from pipeline.dive.feedback import FeedbackDive, LivingStill
-
-    if source.film is not None or settings.zoom.way == "feedback":
-        return FeedbackDive(settings, source)
-    if settings.zoom.zoom.constant == 0:
-        return LivingStill(settings, source)
-    return ExactDive(settings, source, folder, _Told(progress))
-
-
-class _Told:
-    """Tells of masters as they are dreamed, with the time left."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.first: int | None = None
-        self.since = monotonic()
-
-    def __call__(self, done: int, of: int) -> None:
-        from pipeline.cli.progress import duration
-
-        if self.first is None:
-            self.first, self.since = done, monotonic()
-        text = f"picture {done + 1} of {of}"
-        if done == of:
-            text = f"{of} pictures are dreamed"
-        elif done > self.first:
-            left = (monotonic() - self.since) / (done - self.first) * (of - done)
-            text += f", about {duration(left)} left"
-        self.progress.note(text)
-
-
-def _aimed(source: ZoomSource, settings: ZoomSettings, name: str) -> ZoomSource:
-    """The same, with the point it dives into found where that was left open."""
-    if settings.zoom.centre != "auto":
-        return source
-    from pipeline.dive.aim import strongest
-    from pipeline.dive.base import Dive
-    from pipeline.sources.grounds import unit
-    from pipeline.sources.zoom import ZoomSource
-
-    ground = unit(next(source.frames()).picture) if source.ground is None else source.ground
-    point = strongest(ground, source.clip.size, Dive(settings, source).climb_at(0.0))
-    return ZoomSource.of(name, settings, point)
-
-
-def _progress(settings: ZoomSettings, source: ZoomSource) -> Progress:
-    from pipeline.cli.progress import Progress
-
-    style = "none" if settings.run.quiet else settings.run.progress
-    return Progress(style, source.clip.frames, Size(0, 0), settings.dream.octaves)
-
-
-def _film(
-    source: ZoomSource, settings: ZoomSettings, name: str, destination: Destination, command: str
-) -> None:
-    from pipeline.cli.progress import duration
-
-    started, progress = monotonic(), _progress(settings, source)
-    if source.doublings:
-        progress.note(f"a loop of {abs(source.doublings)} doublings, as near to --zoom as that can be")
-    work = destination.work_folder(settings.run.workdir)
-    folder = work.with_suffix(".masters")
-    source = _aimed(source, settings, name)
-    dive = _dive(source, settings, folder, progress)
-    from pipeline.dive.exact import ExactDive
-    from pipeline.film import make
-
-    try:
-        with signals.patient(silent=settings.run.quiet) as stop_if_asked:
-            if isinstance(dive, ExactDive):
-                told = dive.told
-
-                def between(done: int, of: int) -> None:
-                    stop_if_asked()
-                    told(done, of)
-
-                dive.told = between
-                dive.dreamt()
-
-            def watch(dreamt: Dreamt) -> None:
-                progress(dreamt)
-                stop_if_asked()
-
-            made = make(source, dive, destination, progress.start, watch, command)
-    finally:
-        progress.close()
-    if isinstance(dive, ExactDive) and not settings.run.keep:
-        dive.dreamt().remove()
-    for note in made.notes:
-        progress.note(note)
-    progress.note(f"{made.path}: {made.frames} frames in {duration(monotonic() - started)}")
-    progress.note(f"network {settings.dream.model}: {dive.network.licence}")
-
-
-def _preview(source: ZoomSource, settings: ZoomSettings, name: str, path: Path) -> None:
-    """Frames along the dive as one picture."""
-    from tempfile import TemporaryDirectory
-
-    progress = _progress(settings, source)
-    source = _aimed(source, settings, name)
-    frames = list(source.across(settings.output.preview))
-    with TemporaryDirectory() as folder:
-        dive = _dive(source, settings, Path(folder) / "masters", progress)
-        from pipeline.dive.exact import ExactDive
-        from pipeline.film import recipe, sheet
-        from pipeline.stages import stills
-
-        if isinstance(dive, ExactDive):
-            pictures = [dreamt.picture for dreamt in dive.frames(iter(frames))]
-        else:
-            wanted = {frame.index for frame in frames}
-            pictures = [d.picture for d in dive.walk(source) if d.frame.index in wanted]
-        stills.write(path, sheet(pictures), recipe(dive))
-    progress.note(f"{path}: {len(pictures)} frames along the dive, small")
 
 
 def _stem(name: str) -> str:

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from pipeline.clip import Size
@@ -20,6 +21,9 @@ LEAST = 12  # px: the smallest side of an octave
 FINE = 2  # octaves whose energy is made up in full: dreams do not reach the finest
 ROUNDS = 3  # octaves overlap: what one is given shows in its neighbours
 RANGE = {"fine": (0.5, 2.0), "coarse": (0.6, 1.4), "chroma": (0.4, 1.1)}  # a master's gains, per octave
+PATCH = 9  # px, of an octave: so small a place may not hold much more colour than
+STAIN = 1.25  # the reference does: what does is stripes, and they feed on themselves
+TINGE = 0.45  # of the reference's luma in that octave, likewise: texture is light and dark, stripes are not
 VIVID = 2.2  # no colour is further from grey than so many times the reference's rms
 SHIFT = 0.15  # of the mean, at most, per master
 SLOWLY = 0.1  # how far the reference goes towards each master, in what may change: coarse octaves and colour
@@ -93,7 +97,7 @@ def hold(
     """
     field = _axes(picture)
     given: Tensor | None = None
-    for _ in range(ROUNDS):
+    for round_ in range(ROUNDS):
         octaves, rest = _split(field)
         energy = _energy(octaves, rest, region)
         wanted = _as_long(reference.energy, len(energy)) / energy.clamp_min(TINY)
@@ -102,6 +106,8 @@ def hold(
         given = torch.minimum(torch.maximum(before * wanted, low), high)
         for octave, gain in zip(octaves, given / before, strict=False):
             octave.mul_(gain.view(1, 3, 1, 1))
+        if given is not None and round_ == ROUNDS - 1:
+            _unstain(octaves, _as_long(reference.energy, len(energy)), pace)
         middle = rest.mean((2, 3), keepdim=True)
         field = _joined(octaves, middle + (rest - middle) * (given / before)[-1].view(1, 3, 1, 1))
     most = SHIFT * pace
@@ -112,6 +118,18 @@ def hold(
     held = _pixels(field).clamp_(0, 1)
     left = (reference.mean - _mean(_axes(held), region)).clamp(-most, most)  # what clipping took
     return (held + _pixels(left.view(1, 3, 1, 1))).clamp_(0, 1)
+
+
+def _unstain(octaves: list[Tensor], energy: Tensor, pace: float) -> None:
+    """Colour, held down where an octave has far more than the reference: patches of stripes feed on themselves."""
+    for octave, limits in zip(octaves, energy, strict=False):
+        local = octave[:, 1:].square()
+        for along in ((PATCH, 1), (1, PATCH)):  # one after the other: a fifth of the work
+            around = (along[0] // 2, along[1] // 2)
+            local = F.avg_pool2d(local, along, 1, around, count_include_pad=False)
+        most = torch.minimum(STAIN * limits[1:], TINGE * limits[:1])
+        limit = most.clamp_min(TINY).square().view(1, 2, 1, 1)
+        octave[:, 1:] *= (1 + (local / limit) ** 2) ** (-0.25 * pace**0.5)  # they are quick
 
 
 def _saturation(field: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
+from pipeline import device
 from pipeline.clip import Frame
 from pipeline.dive.layers import Layers
 from pipeline.dive.masters import Climb
@@ -16,6 +17,8 @@ from pipeline.render import NO_PICTURE, Dreamer
 from pipeline.sources.zoom import ZoomSource
 from pipeline.stages.dream import Look
 from pipeline.zoom_settings import ZoomSettings
+
+BYTES = 480  # of memory per pixel of a picture, while it is dreamed by the network in the box
 
 
 class Dive(Dreamer):
@@ -31,7 +34,9 @@ class Dive(Dreamer):
         )
         self.settings: ZoomSettings = settings
         self.source = source
-        self.look.sizes(self.size(source.clip.size))  # says so where that is too small
+        seen = self.size(source.clip.size)
+        self.look.sizes(seen)  # says so where that is too small
+        device.room_for(seen, BYTES)
         self._look: tuple[tuple[Target, ...], Look] = (first, self.look)
 
     def look_at(self, seconds: float) -> Look:
@@ -47,4 +52,7 @@ class Dive(Dreamer):
         index = round(seconds * float(self.source.clip.rate))
         frame = Frame(index, index, Fraction(seconds), NO_PICTURE)
         iterations, step, _, strength = self._knobs(frame, self.source.clip)
-        return Climb(self.look_at(seconds), iterations, step * strength, self.settings.dream.dream_size)
+        look = self.controls.guided(self.look_at(seconds), frame, self.size(self.source.clip.size))
+        knobs = self.settings.dream
+        saturation = self._at(knobs.saturation, frame, self.source.clip)
+        return Climb(look, iterations, step * strength, knobs.dream_size, knobs.colour, saturation)

@@ -16,7 +16,7 @@ from pipeline import device
 from pipeline.clip import Flow, Frame, Plane, Segment, Size, fit
 from pipeline.dive import masters
 from pipeline.dive.balance import Balance
-from pipeline.dive.base import Dive
+from pipeline.dive.base import BYTES, Dive
 from pipeline.dive.compose import Composer, in_parallel
 from pipeline.dive.store import Store
 from pipeline.dive.windows import Windows
@@ -31,7 +31,7 @@ from pipeline.zoom_settings import ZoomSettings
 Told = Callable[[int, int], None]
 """Called with the number of masters that are dreamed, and of all."""
 
-BYTES = 480  # of memory per pixel of a master, while it is dreamed by the network in the box
+HELD = 160  # bytes of memory per pixel of a master, whatever the size it is dreamed at
 SMALL = Size(1, 1)  # of the flow and the layer that frames of a dive do not have
 
 
@@ -48,14 +48,15 @@ class ExactDive(Dive):
     ) -> None:
         if source.ground is None:
             raise UsageError(f"{source.clip.name}: a clip is dived into with --way feedback.")
-        super().__init__(settings, source, network)
         self.windows = Windows.of(source.path, source.clip.size, ring=abs(source.doublings))
+        super().__init__(settings, source, network)
         self.folder, self.told = folder, told
         self._store: Store | None = None
         largest = max(
             (window.size for window in self.windows.windows), key=lambda size: size.height * size.width
         )
         device.room_for(fit(largest, settings.dream.dream_size), BYTES)
+        device.room_for(largest, HELD)
 
     @property
     def anchors(self) -> list[float]:

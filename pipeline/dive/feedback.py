@@ -6,14 +6,14 @@ the frames. W is one Lanczos look into the float dream; what it blurs is given b
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 import cv2
 import torch
 from torch import Tensor
 
-from pipeline.clip import Frame, Plane, Segment, Size, Tick
+from pipeline.clip import Flow, Frame, Plane, Segment, Size, Tick
 from pipeline.dive import balance, masters
 from pipeline.dive.balance import Balance
 from pipeline.dive.base import Dive
@@ -101,14 +101,26 @@ class LivingStill(Dive):
         self, source: Source, last: Segment | None = None, carried: Carried | None = None
     ) -> Generator[Dreamt, None, None]:
         """Every frame, or those after segment `last`, which left what is `carried`."""
+        for frame in self._seen(source.frames(last)):
+            flow = self.source.flow(frame, self.size(frame.size))
+            dreamt = self._dreamt(frame, flow, carried)
+            carried = dreamt.carried
+            yield dreamt
+
+    def frames(self, asked: Iterator[Frame]) -> Generator[Dreamt, None, None]:
+        """Any frames, each a full dream of its own."""
+        for frame in self._seen(asked):
+            yield self._dreamt(frame, Flow.none(self.size(frame.size)), None)
+
+    def _seen(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """With the picture as the camera sees it."""
         windows = Windows.of(self.source.path, self.source.clip.size)
         assert self.source.ground is not None
         ground = masters.fitted(self.source.ground, windows.windows[0].size)
         composer = Composer(windows, lambda slot: ground)
-        for frame in source.frames(last):
-            self.look = self.look_at(float(frame.time))
-            seen = replace(frame, picture=composer.picture(float(frame.time)))
-            flow = self.source.flow(frame, self.size(seen.size))
-            dreamt = self.dream(Tick(seen, flow), carried, self.source.clip)
-            carried = dreamt.carried
-            yield dreamt
+        for frame in frames:
+            yield replace(frame, picture=composer.picture(float(frame.time)))
+
+    def _dreamt(self, frame: Frame, flow: Flow, carried: Carried | None) -> Dreamt:
+        self.look = self.look_at(float(frame.time))
+        return self.dream(Tick(frame, flow), carried, self.source.clip)

@@ -20,11 +20,11 @@ from pipeline.clip import Plane, Size, fit
 from pipeline.dive import balance
 from pipeline.dive.balance import WHOLE, Balance
 from pipeline.dive.windows import Region, Windows
-from pipeline.ops import pyramid, resample
+from pipeline.ops import colour, pyramid, resample
 from pipeline.stages.dream import Look, dream
 
-SHARE = 0.5  # of a full climb on an enlargement, which is dreamed already in all but its finest octave
-AGAIN = 0.25  # of a full climb, each time that detail still falls short
+SHARE = 0.45  # of a full climb on an enlargement, which is dreamed already in all but its finest octave
+AGAIN = 0.25  # of a full climb, in its largest octave, each time that detail still falls short
 TRIES = 1
 ENOUGH = 0.95  # of the reference's fine detail
 GRAIN = 0.5  # noise in the finest octave, as a share of the detail that has to come
@@ -34,12 +34,17 @@ COLOURED = 0.35  # of it is not grey
 
 @dataclass(frozen=True)
 class Climb:
-    """How a master is dreamed. iterations in each octave, of `step` grey levels each, at `dream_size` (see `fit`)."""
+    """How a master is dreamed. iterations in each octave, of `step` grey levels each, at `dream_size` (see `fit`).
+
+    tone, saturation: what is kept of the dream's colours (`ops.colour.shown`).
+    """
 
     look: Look
     iterations: int
     step: float
     dream_size: str = "full"
+    tone: str = "dream"
+    saturation: float = 1.0
 
 
 def fitted(ground: Plane, size: Size) -> Plane:
@@ -91,7 +96,7 @@ def _filled(
     for _ in range(TRIES):
         if balance.measure(picture, region).fine >= ENOUGH * reference.fine:
             break
-        picture = climbed(picture, climb, AGAIN)
+        picture = climbed(picture, _finest(climb), AGAIN)
     return balance.hold(picture, reference, region)
 
 
@@ -102,7 +107,15 @@ def climbed(picture: Tensor, climb: Climb, share: float) -> Tensor:
     seed = pyramid.resize(picture, fit(full, climb.dream_size)).clamp(0, 1)
     owed = picture.new_full((1, 1, *seed.shape[-2:]), share)
     dreamed = dream(climb.look, seed, owed, climb.iterations, climb.step).picture
-    return (picture + pyramid.resize(dreamed - seed, full)).clamp_(0, 1)
+    layer = colour.shown(dreamed - seed, climb.tone, climb.saturation)
+    return (picture + pyramid.resize(layer, full)).clamp_(0, 1)
+
+
+def _finest(climb: Climb) -> Climb:
+    """The same in its largest octave alone, which is where fine detail is made."""
+    look = climb.look
+    last = (look.octave_iterations[-1:], look.octave_step[-1:])
+    return replace(climb, look=replace(look, octaves=1, octave_iterations=last[0], octave_step=last[1]))
 
 
 def grain(size: Size, seed: int) -> Tensor:

@@ -23,6 +23,7 @@ class Card:
     taps: the layers people choose among, shallow to deep, by the names they know them by.
     aliases: the taps that are no module path, and all other names, in lower case, to module paths.
     mean, std: what the weights were trained on is (picture - mean) / std, picture RGB in 0..1.
+    muted: channels that a dream of a whole layer leaves out, by tap: in a film they would crowd out all others.
     motifs: things it knows by name, to their channels of its layer `motif`; those a sheet shows it can dream.
     objective, smooth (sigma, pixels), dream_size, octaves, octave_scale, step, jitter: this network's defaults for
     the settings of the same names; None where the product's own default suits it.
@@ -52,6 +53,7 @@ class Card:
     builder: Literal["torchvision", "builtin"] = "torchvision"
     listed: bool = True
     motifs: Mapping[str, int] = field(default_factory=dict, repr=False, hash=False)
+    muted: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False, hash=False)
 
     @cached_property
     def paths(self) -> Mapping[str, str]:
@@ -179,13 +181,16 @@ _MOTIFS = {
     "owl": 1, "dog": 2, "monkey": 4, "turtle": 13, "snail": 16, "leaf": 24, "mushroom": 26, "tree": 27, "coral": 28,
     "tentacle": 32, "peacock": 33, "spiral": 35, "wheel": 39, "arch": 41, "flame": 45, "bubbles": 46,
 }
+_STRIPES = {"mixed3b": (29, 172, 215, 232)}
+"""Rainbow stripes and stars: they spread from saturated places over a whole shot."""
+
 _CARDS = (
     #    name                  layers        parameters     MB     least
     Card("builtin",            "mixed3b",       1_888_339,   3.8,  16, _words(
          "strokes mixed3a mixed3b mixed4a mixed4b mixed4c mixed4d motif"),
          {name: name for name in _words("stem shrink3 shrink4")}, _HALF, (0.25, 0.25, 0.25), "energy", 0.5,
          weights="", licence="CC0: trained by this project on pictures it draws itself", builder="builtin",
-         octaves=3, step=0.75, motifs=_MOTIFS),
+         octaves=3, step=0.75, motifs=_MOTIFS, muted=_STRIPES),
     Card("googlenet",          "inception4c",   6_624_904,  49.7,  15, _words(
          "conv1 conv2 conv3 inception3a inception3b inception4a inception4b inception4c inception4d inception4e"
          " inception5a inception5b"), _inception_v1(), _HALF, _HALF),

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import bisect
 import copy
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pipeline.errors import TargetError
+from pipeline.net import classes, graphs
 from pipeline.net.cards import Card
 from pipeline.net.targets import Target, depth, resolve, unknown_layer
 
 # Two sizes that tell a map, which grows with the picture, from a vector, which does not.
 _SMALL, _LARGE = 256, 384
+_QUICK = 4e6  # weights of a network that is run for its shapes
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +72,11 @@ class Cut(nn.Module):
         self.register_buffer("mean", torch.tensor(card.mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(card.std).view(1, 3, 1, 1))
 
+    def on(self, device: torch.device, precision: torch.dtype) -> Cut:
+        """This very cut, its network's weights in `precision`; what brings the picture to them stays fp32."""
+        self.to(device).body.to(precision)
+        return self
+
     def forward(self, picture: Tensor) -> list[Tensor]:
         """Maps [L, C, h', w'], one per target, in their order, of picture [L, 3, h, w], RGB in 0..1.
 
@@ -79,7 +84,8 @@ class Cut(nn.Module):
         """
         dtype = next(self.body.parameters()).dtype
         seen = ((picture - self.mean) / self.std).to(dtype, memory_format=torch.channels_last)
-        return list(self.body(seen))
+        maps: tuple[Tensor, ...] = self.body(seen)
+        return [m if m.ndim == 4 else m[:, :, None, None] for m in maps]  # scores are a map of one place
 
 
 def cut(network: Network, targets: Sequence[Target]) -> Cut:
@@ -88,12 +94,15 @@ def cut(network: Network, targets: Sequence[Target]) -> Cut:
     TargetError: a layer or channel that is not there, or a layer whose output is no map.
     """
     trace = _trace(network.module)
-    placed = tuple(_place(target, network, trace) for target in targets)
-    body = _body(network.module, trace.graph, [trace.outputs[target.layer] for target in placed])
+    placed = tuple(_muted(_place(target, network, trace), network.card) for target in targets)
+    scores = graphs.scores(network.module, trace.graph)
+    body = _body(
+        network.module, trace.graph, [scores if t.classes else trace.outputs[t.layer] for t in placed]
+    )
     ghost = _ghost(body)
-    small, large = fx.Interpreter(ghost).run(_blank(_SMALL)), fx.Interpreter(ghost).run(_blank(_LARGE))
-    for target, before, after in zip(placed, small, large, strict=True):
-        _check(target, network.card, before, after)
+    small, large = _at_two_sizes(ghost, network.card, placed)
+    known = zip(placed, small, large, strict=True)
+    placed = tuple(_checked(target, network.card, before, after) for target, before, after in known)
     return Cut(body, network.card, placed, tuple(m.shape[1] for m in small), _least(ghost))
 
 
@@ -133,6 +142,8 @@ def _trace(module: nn.Module) -> _Trace:
 def _place(target: Target, network: Network, trace: _Trace) -> Target:
     """`target` with a module path of the traced network as its layer."""
     target = resolve(target, network.card)
+    if target.classes:
+        return target
     if (share := depth(target.layer)) is not None:
         trunk = [layer for layer in _layers(network, trace) if layer.trunk]
         # Among equally deep layers the one with the largest map, then the last: the activation, not its pool.
@@ -143,14 +154,41 @@ def _place(target: Target, network: Network, trace: _Trace) -> Target:
     return target
 
 
-def _check(target: Target, card: Card, small: Tensor, large: Tensor) -> None:
+def _muted(target: Target, card: Card) -> Target:
+    """`target` without the channels its card mutes, unless it says itself which it wants."""
+    if target.channels or target.rank:
+        return target
+    return replace(target, muted=card.muted.get(target.layer, ()))
+
+
+def _at_two_sizes(
+    ghost: nn.Module, card: Card, targets: tuple[Target, ...]
+) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+    try:
+        return _maps(ghost, _SMALL), _maps(ghost, _LARGE)
+    except RuntimeError as problem:
+        if not (heads := [target.text for target in targets if target.classes]):
+            raise
+        told = f"{heads[0]}: {card.name} tells classes in pictures of one size only, which no dream has."
+        raise TargetError(f"{told} Give one of its layers: {', '.join(card.taps)}") from problem
+
+
+def _checked(target: Target, card: Card, small: Tensor, large: Tensor) -> Target:
+    """`target`, a class by now as the channel of its score."""
+    if target.classes and isinstance(small, Tensor) and small.ndim in (2, 4):
+        return replace(target, channels=(classes.number(target, small.shape[1], card.name),))
     if not _is_map(small, large):
         problem = f"{target.layer} of {card.name} gives no map to dream of"
         raise TargetError(f"{problem}. Its layers: {', '.join(card.taps)}")
-    if beyond := [c for c in target.channels if c >= small.shape[1]]:
-        count = small.shape[1]
+    count = small.shape[1]
+    if beyond := [c for c in target.channels if c >= count]:
         problem = f"{target.layer} has {count} channels, 0 to {count - 1}"
         raise TargetError(f"{problem}: there is no channel {beyond[0]}")
+    if target.rank and target.count > count:
+        raise TargetError(
+            f"{target.layer} has {count} channels: there are no {target.count} {target.rank} ones"
+        )
+    return target
 
 
 def _body(module: nn.Module, graph: fx.Graph, outputs: list[fx.Node]) -> fx.GraphModule:
@@ -162,44 +200,18 @@ def _body(module: nn.Module, graph: fx.Graph, outputs: list[fx.Node]) -> fx.Grap
     body = copy.deepcopy(fx.GraphModule(module, graph))
     calls = [node for node in body.graph.nodes if node.op == "call_module"]
     parts = {node: body.get_submodule(str(node.target)) for node in calls}
-    _fold_batch_norms(body.graph, parts)
-    _guard_outputs(body.graph, parts)
+    graphs.fold_batch_norms(body.graph, parts)
+    graphs.guard_outputs(body.graph, parts)
     body.delete_all_unused_submodules()
     body.recompile()
     return body.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-
-
-def _fold_batch_norms(graph: fx.Graph, parts: Mapping[fx.Node, nn.Module]) -> None:
-    calls = Counter(node.target for node in parts)
-    for node, norm in parts.items():
-        before = node.all_input_nodes[0]
-        convolution = parts.get(before)
-        # A convolution that is read elsewhere, by another layer or as a target, stays as it is.
-        alone = calls[before.target] == 1 and len(before.users) == 1
-        if alone and isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-            fused = fuse_conv_bn_eval(convolution, norm)
-            convolution.weight, convolution.bias = fused.weight, fused.bias
-            node.replace_all_uses_with(before)
-            graph.erase_node(node)
-
-
-def _guard_outputs(graph: fx.Graph, parts: Mapping[fx.Node, nn.Module]) -> None:
-    """Let activations work in place (3 % faster) only on what a convolution made and nobody else reads."""
-    for node in graph.nodes:
-        before = next(iter(node.all_input_nodes), node)
-        if isinstance(parts.get(before), nn.Conv2d) and len(before.users) == 1:
-            continue
-        if node.kwargs.get("inplace"):
-            node.update_kwarg("inplace", False)
-        if getattr(part := parts.get(node), "inplace", False):
-            setattr(part, "inplace", False)  # noqa: B010
 
 
 def _layers(network: Network, trace: _Trace) -> list[Layer]:
     ghost = _ghost(network.module)
     small, large = _values(ghost, trace.graph, _SMALL), _values(ghost, trace.graph, _LARGE)
     maps = {node for node in trace.graph.nodes if _is_map(small[node], large[node])}
-    trunk, deep = _trunk(trace.graph), _depths(network.module, trace.graph, maps)
+    trunk, deep = graphs.trunk(trace.graph), graphs.depths(network.module, trace.graph, maps)
     deepest = max((deep[node] for node in maps), default=0) or 1
     # Modules that end with the same node are one layer: it goes by the card's name, or else the shortest.
     known = set(network.card.paths.values())
@@ -220,42 +232,34 @@ def _layers(network: Network, trace: _Trace) -> list[Layer]:
     ]
 
 
-def _trunk(graph: fx.Graph) -> set[fx.Node]:
-    """The nodes whose output alone is alive when they have run."""
-    order = {node: i for i, node in enumerate(graph.nodes)}
-    last_use = {node: max((order[user] for user in node.users), default=-1) for node in graph.nodes}
-    alive: set[fx.Node] = set()
-    trunk = set()
-    for node, now in order.items():
-        alive = {other for other in alive if last_use[other] > now} | {node}
-        if len(alive) == 1:
-            trunk.add(node)
-    return trunk
-
-
-def _depths(module: nn.Module, graph: fx.Graph, maps: set[fx.Node]) -> dict[fx.Node, int]:
-    """How many convolutions lie on the longest way from the picture to each node, counting those on maps."""
-    deep: dict[fx.Node, int] = {}
-    for node in graph.nodes:
-        convolves = node.op == "call_module" and isinstance(module.get_submodule(str(node.target)), nn.Conv2d)
-        before = max((deep[other] for other in node.all_input_nodes), default=0)
-        deep[node] = before + (convolves and node in maps)
-    return deep
-
-
 def _ghost(module: nn.Module) -> nn.Module:
-    """A copy without weights, on the meta device: it computes shapes, in no memory and next to no time."""
+    """What shapes are told on: a small network itself, or a copy without weights, on the meta device.
+
+    That takes no memory and next to no time, but imports PyTorch's compiler: two seconds that a small network
+    has done its work in many times over.
+    """
+    if sum(weight.numel() for weight in module.parameters()) < _QUICK:
+        return module
     weights = {id(w): w.detach().to("meta", torch.float32) for w in (*module.parameters(), *module.buffers())}
     return copy.deepcopy(module, weights)
 
 
-def _blank(side: int) -> Tensor:
-    return torch.empty(1, 3, side, side, device="meta")
+def _blank(ghost: nn.Module, side: int) -> Tensor:
+    blank = torch.zeros(1, 3, side, side)
+    return blank.to(next(ghost.parameters(), blank))
 
 
+@torch.no_grad()
+def _maps(ghost: nn.Module, side: int) -> Sequence[Tensor]:
+    """What a picture of this side becomes. Calling the module itself would tell of a failure on stderr first."""
+    maps: Sequence[Tensor] = ghost.forward(_blank(ghost, side))
+    return maps
+
+
+@torch.no_grad()
 def _values(ghost: nn.Module, graph: fx.Graph, side: int) -> dict[fx.Node, Any]:
     interpreter = fx.Interpreter(ghost, garbage_collect_values=False, graph=graph)
-    interpreter.run(_blank(side))
+    interpreter.run(_blank(ghost, side))
     return interpreter.env
 
 
@@ -270,7 +274,7 @@ def _least(ghost: nn.Module) -> int:
 
     def reaches(side: int) -> bool:
         try:
-            return all(m.numel() for m in fx.Interpreter(ghost).run(_blank(side)))
+            return all(m.numel() for m in _maps(ghost, side))
         except RuntimeError:
             return False
 

@@ -1,7 +1,9 @@
 """Targets: what to dream, written as text, and read into Target rows: `inception4c#12+40:0.7, 60%`.
 
-targets = target ("," target)*
-target  = (layer ["#" channel ("+" channel)*] | "motif/" name ("+" name)*) ["@" x "x" y] [":" weight]
+targets  = target ("," target)*
+target   = what ["@" x "x" y] ["[" ["!"] mask "]"] [":" weight]
+what     = layer ["#" channels] | "motif/" name ("+" name)* | "class/" (name | number)
+channels = number ("+" number)* | ("strongest" | "average" | "weakest") [how many]
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from dataclasses import dataclass, replace
 from pipeline.errors import TargetError, did_you_mean
 from pipeline.net.cards import Card
 
+RANKS = ("strongest", "average", "weakest")
+
 
 @dataclass(frozen=True)
 class Target:
@@ -21,10 +25,14 @@ class Target:
 
     layer: a tap, an alias, a module path, or a depth such as 60%.
     channels: numbers from 0, each once; empty means all.
+    rank, count: so many of a rank (of RANKS) in place of channels by number: as the source's own frame wakes them.
     at: (x, y) in percent of the picture's width and height, so it is the same place at every octave;
     None means everywhere.
     weight: its share of the step among the targets; negative unlearns. text: as it was written.
     motif: the channels tell how much something looks like a thing; their mean is what grows.
+    mask: the name (or the number, from 1) of the --mask that says where; beyond: everywhere but there.
+    classes: it is one of the network's classes, by name or number; its score is what grows.
+    muted: channels that are left out where none were asked for.
     """
 
     layer: str
@@ -33,6 +41,17 @@ class Target:
     weight: float
     text: str
     motif: bool = False
+    rank: str = ""
+    count: int = 1
+    mask: str = ""
+    beyond: bool = False
+    classes: str = ""
+    muted: tuple[int, ...] = ()
+
+    @property
+    def what(self) -> Target:
+        """The same without its weight: two of one `what` are one target, at two times."""
+        return replace(self, weight=1.0, text="")
 
 
 def parse_targets(text: str) -> tuple[Target, ...]:
@@ -44,43 +63,59 @@ def parse_targets(text: str) -> tuple[Target, ...]:
     return tuple(targets)
 
 
-MOTIF = "motif/"
+MOTIF, CLASS = "motif/", "class/"
 
 _SHAPE = re.compile(
-    r"\s*(?P<layer>[^#@:]*?)\s*(#(?P<channels>[^@:]*?))?\s*(@(?P<at>[^:]*?))?\s*(:(?P<weight>.*?))?\s*"
+    r"\s*(?P<layer>[^#@:\[\]]*?)\s*(#(?P<channels>[^@:\[\]]*?))?\s*(@(?P<at>[^:\[\]]*?))?\s*"
+    r"(\[(?P<mask>[^\[\]]*)\])?\s*(:(?P<weight>.*?))?\s*"
 )
-_LAYER = r"[A-Za-z0-9_][\w./+-]*|\d{1,3}(\.\d+)?%"
-_CHANNELS = r"\d{1,6}(\s*\+\s*\d{1,6})*"
+_LAYER = r"[A-Za-z0-9_][\w./+-]*|\d{1,3}(\.\d+)?%|class/[\w' .-]+"
+_CHANNELS = rf"\d{{1,6}}(\s*\+\s*\d{{1,6}})*|({'|'.join(RANKS)})\s*([1-9]\d{{0,3}})?"
 _PLACE = r"(100|\d\d?)\s*x\s*(100|\d\d?)"
+_MASK = r"!?\s*[^!].*"
 _NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?"
 
 
 def _target(text: str, piece: str, offset: int) -> Target:
     shape = _SHAPE.fullmatch(piece)
     if shape is None:
-        raise _stumbled("a target is LAYER, or LAYER#12+40@50x50:0.7", text, offset)
+        raise _stumbled("a target is LAYER, or LAYER#12+40@50x50[mask]:0.7", text, offset)
 
     def part(name: str, pattern: str, expected: str) -> str | None:
         written = shape[name]
         if written is not None and not re.fullmatch(pattern, written.strip(), re.ASCII | re.IGNORECASE):
-            raise _stumbled(expected, text, offset + shape.start(name))
+            close = did_you_mean(written.strip().lower(), RANKS) if name == "channels" else ""
+            raise _stumbled(expected + close, text, offset + shape.start(name))
         return written
 
     layer = part("layer", _LAYER, "expected a layer, such as inception4c, features.9 or 60%") or ""
-    channels = part("channels", _CHANNELS, "expected channel numbers after #, such as 12 or 12+40")
+    channels = part(
+        "channels", _CHANNELS, "expected channel numbers after #, such as 12 or 12+40, or strongest3."
+    )
     place = part("at", _PLACE, "expected a place after @ in percent of width and height, such as 50x50")
+    mask = (part("mask", _MASK, "expected the name of a --mask in [ ], such as sky or !sky") or "").strip()
     weight = part("weight", _NUMBER, "expected a weight after :, such as 0.7")
     if (depth(layer) or 0) > 1:
         raise _stumbled("a depth is at most 100%", text, offset + shape.start("layer"))
     if not math.isfinite(share := float(weight or 1)) or share == 0:
         raise _stumbled("a weight is a number other than 0", text, offset + shape.start("weight"))
+    whole = layer.lower().startswith((CLASS, MOTIF))
+    if whole and channels:
+        kind = layer.partition("/")[0]
+        raise _stumbled(f"a {kind} has no channels", text, offset + shape.start("channels"))
     x, y = place.split("x") if place else ("", "")
+    rank = re.fullmatch(r"([a-z]+)\s*(\d*)", (channels or "").strip().lower())
     return Target(
         layer=layer,
-        channels=tuple(dict.fromkeys(int(c) for c in channels.split("+"))) if channels else (),
+        channels=tuple(dict.fromkeys(int(c) for c in channels.split("+"))) if channels and not rank else (),
         at=(int(x), int(y)) if place else None,
         weight=share,
         text=piece.strip(),
+        rank=rank[1] if rank else "",
+        count=int(rank[2] or 1) if rank else 1,
+        mask=mask.lstrip("! "),
+        beyond=mask.startswith("!"),
+        classes=layer[len(CLASS) :] if layer.lower().startswith(CLASS) else "",
     )
 
 
@@ -97,6 +132,8 @@ def resolve(target: Target, card: Card) -> Target:
     """
     if depth(target.layer) is not None:
         return target
+    if target.classes:
+        return _of_class(target, card)
     if target.layer.lower().startswith(MOTIF):
         return _of_motifs(target, card)
     path = card.paths.get(target.layer.lower(), target.layer)
@@ -109,14 +146,21 @@ def _of_motifs(target: Target, card: Card) -> Target:
     names = target.layer[len(MOTIF) :].lower().split("+")
     if not card.motifs:
         raise TargetError(f"{card.name} knows no motifs by name; --model builtin does.")
-    if target.channels:
-        raise TargetError(f"{target.text}: a motif has no channels. Write motif/{names[0]}, or motif#12.")
     for name in names:
         if name not in card.motifs:
             close = did_you_mean(name, card.motifs)
             raise TargetError(f"there is no motif {name!r}.{close}\nMotifs: {', '.join(sorted(card.motifs))}")
     channels = tuple(dict.fromkeys(card.motifs[name] for name in names))
     return replace(target, layer=MOTIF.rstrip("/"), channels=channels, motif=True)
+
+
+def _of_class(target: Target, card: Card) -> Target:
+    if not card.motifs:
+        return target
+    close = did_you_mean(target.classes.lower(), [f"{MOTIF}{name}" for name in card.motifs])
+    raise TargetError(
+        f"{card.name} knows motifs, not classes.{close}\nMotifs: {', '.join(sorted(card.motifs))}"
+    )
 
 
 def unknown_layer(name: str, card: Card, known: Iterable[str]) -> TargetError:

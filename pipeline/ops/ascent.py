@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -40,15 +42,31 @@ def smooth(gradient: Tensor, sigma: float) -> Tensor:
     """Sum of Gaussians of sigma, 2 sigma, 4 sigma (pixels), weighted 1, .5, .25: fine detail with its ground."""
     if sigma <= 0:
         return gradient
-    blurred = [weight * _gauss(gradient, sigma * scale) for scale, weight in ((1, 1.0), (2, 0.5), (4, 0.25))]
-    return torch.stack(blurred).sum(0)
+    blur = _blur_on_cpu if gradient.device.type == "cpu" else _blur
+    total = blur(gradient, sigma)
+    for scale, weight in ((2, 0.5), (4, 0.25)):
+        total = total.add_(blur(gradient, sigma * scale), alpha=weight)
+    return total
 
 
-def _gauss(field: Tensor, sigma: float) -> Tensor:
-    radius = min(max(1, round(3 * sigma)), min(field.shape[-2:]) - 1)
+def _radius(field: Tensor, sigma: float) -> int:
+    return min(max(1, round(3 * sigma)), min(field.shape[-2:]) - 1)
+
+
+def _blur_on_cpu(field: Tensor, sigma: float) -> Tensor:
+    """As `_blur`, in a quarter of its time."""
+    side = 2 * _radius(field, sigma) + 1
+    blurred = np.empty((len(field), *field.shape[2:], field.shape[1]), field.numpy().dtype)
+    for lane, out in zip(field.permute(0, 2, 3, 1).numpy(), blurred, strict=True):
+        cv2.GaussianBlur(lane, (side, side), sigma, out, borderType=cv2.BORDER_REFLECT_101)
+    return torch.from_numpy(blurred).permute(0, 3, 1, 2)
+
+
+def _blur(field: Tensor, sigma: float) -> Tensor:
+    radius, channels = _radius(field, sigma), field.shape[1]
     at = torch.arange(-radius, radius + 1, device=field.device, dtype=field.dtype)
     kernel = torch.exp(-0.5 * (at / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).expand(field.shape[1], 1, 1, -1)
+    kernel = (kernel / kernel.sum()).expand(channels, 1, 1, -1)
     padded = F.pad(field, (radius, radius, radius, radius), mode="reflect")
-    across = F.conv2d(padded, kernel, groups=field.shape[1])
-    return F.conv2d(across, kernel.transpose(2, 3), groups=field.shape[1])
+    across = F.conv2d(padded, kernel, groups=channels)
+    return F.conv2d(across, kernel.transpose(2, 3), groups=channels)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 
 Objective = Callable[[Tensor], Tensor]
@@ -28,6 +29,42 @@ def sparse(a: Tensor) -> Tensor:
 
 def mean(a: Tensor) -> Tensor:
     return a.flatten(1).mean(1)
+
+
+def best_match(a: Tensor, guide: Tensor) -> Tensor:
+    """Every place grows toward what it is most like in a guide: mean over places of max over q of a_p . y_q.
+
+    guide: columns y [L or 1, C, Q], activations of the same layer. Its gradient at a place is the best column
+    itself, as in Google's DeepDream notebook (2015). The best are sought in pieces: all pairs would be gigabytes.
+    """
+    places = a.flatten(2)
+    guide = guide.to(a.dtype).expand(len(a), -1, -1)
+    with torch.no_grad():
+        pieces = torch.split(places, max(1, PAIRS // guide.shape[2]), 2)
+        best = torch.cat([(piece.transpose(1, 2) @ guide).argmax(2) for piece in pieces], 1)
+        matched = guide.gather(2, best[:, None].expand(-1, guide.shape[1], -1))
+    return (places * matched).flatten(1).mean(1)
+
+
+PAIRS = 1 << 22  # of places, that are compared at once
+
+
+def ranked(a: Tensor, rank: str, count: int) -> Tensor:
+    """Numbers of `count` channels of each lane, [L, count], by mean activation: strongest, average or weakest.
+
+    Those that are silent everywhere come last in any of these: nothing can be climbed in them. average: the
+    nearest to the middle of those that are not. After neural-dream's channel modes.
+    """
+    means = a.mean((2, 3))
+    silent = (a == 0).all(3).all(2)
+    if rank == "strongest":
+        order = means
+    elif rank == "weakest":
+        order = -means
+    else:
+        middle = torch.where(silent, torch.nan, means).nanmedian(1, keepdim=True).values
+        order = -(means - middle.nan_to_num()).abs()
+    return torch.where(silent, -torch.inf, order).topk(count, 1).indices
 
 
 OBJECTIVES: dict[str, Objective] = {"energy": energy, "sparse": sparse, "mean": mean}

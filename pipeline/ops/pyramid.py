@@ -26,6 +26,13 @@ def resize(field: Tensor, size: Size) -> Tensor:
     return F.interpolate(field, tuple(size), mode="bicubic", align_corners=False, antialias=shrinks)
 
 
+def linear(field: Tensor, size: Size) -> Tensor:
+    """Bilinear: what is enlarged so loses half of its finest detail."""
+    if tuple(field.shape[-2:]) == size:
+        return field
+    return F.interpolate(field, tuple(size), mode="bilinear", align_corners=False)
+
+
 def area(field: Tensor, size: Size) -> Tensor:
     """Mean over the area each new pixel covers: for weights, which must not ring."""
     return field if tuple(field.shape[-2:]) == size else F.interpolate(field, tuple(size), mode="area")

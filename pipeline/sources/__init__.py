@@ -17,7 +17,7 @@ from pipeline.sources.film import ClipSource
 from pipeline.sources.pictures import PictureSource
 from pipeline.stages import stills
 
-__all__ = ["ClipSource", "Facts", "PictureSource", "SceneSource", "Source", "open_source"]
+__all__ = ["ClipSource", "Facts", "PictureSource", "SceneSource", "Source", "again", "open_source"]
 
 
 def open_source(name: str, how: Input, *, strict: bool = False) -> Source:
@@ -33,6 +33,13 @@ def open_source(name: str, how: Input, *, strict: bool = False) -> Source:
     if path.suffix.lower() in stills.SUFFIXES:
         return PictureSource.of(name, {0: path}, how)
     return ClipSource.of(path, how, strict=strict)
+
+
+def again(source: Source, how: Input, *, strict: bool = False) -> Source:
+    """The same source, of which other frames are wanted."""
+    if isinstance(source, SceneSource):
+        return SceneSource.of(how)
+    return open_source(source.clip.name, how, strict=strict)
 
 
 def _from_stdin() -> Path:

@@ -54,7 +54,8 @@ class SceneSource:
 
     def _frame(self, index: int) -> Frame:
         pts = (self.chosen[index] - self.chosen[0]) * self.scene.rate.denominator
-        return Frame(index, pts, pts * self.clip.time_base, self.scene.picture(self.chosen[index]))
+        place = self.chosen[index]
+        return Frame(index, pts, pts * self.clip.time_base, self.scene.picture(place), place=place)
 
     def beside(self, folder: Path) -> Beside | None:
         path = folder / "sound.m4a"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -36,8 +37,7 @@ class ClipSource:
 
     @staticmethod
     def of(path: Path, how: Input, *, strict: bool = False) -> ClipSource:
-        if how.frames:
-            raise UsageError("--frames is for numbered pictures; for a clip use --start and --end.")
+        how = _by_frames(how)
         if how.fps and how.every > 1:
             raise UsageError("--fps and --every both say how many frames there are: give one of them.")
         rate = rate_of(how.fps) if how.fps else None
@@ -99,9 +99,10 @@ class ClipSource:
     def _frame(self, index: int, picture: Picture | Deep) -> Frame:
         pts = self.times[index]
         time = (pts - self.times[0]) * self.clip.time_base
+        place = bisect_left(self.decoder.times, self.shown[index])
         if isinstance(picture, Deep):
-            return Frame(index, pts, time, light.proxy(picture), deep=picture)
-        return Frame(index, pts, time, picture)
+            return Frame(index, pts, time, light.proxy(picture), deep=picture, place=place)
+        return Frame(index, pts, time, picture, place=place)
 
     def beside(self, folder: Path) -> Beside | None:
         unit = self.decoder.clip.time_base
@@ -113,6 +114,19 @@ class ClipSource:
 
     def fingerprint(self) -> Facts:
         return fingerprint([self.decoder.path])
+
+
+def _by_frames(how: Input) -> Input:
+    """--frames A-B as --start and --end. UsageError."""
+    if not how.frames:
+        return how
+    match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", how.frames)
+    if not match:
+        raise UsageError(f"--frames {how.frames}: expected first-last, counted from 0, such as 24-47.")
+    if how.start or how.end:
+        raise UsageError("--frames and --start or --end both say where to begin: give one of them.")
+    end = int(match[2] or match[1]) + 1
+    return how.model_copy(update={"start": match[1], "end": str(end), "frames": None})
 
 
 def _resampled(

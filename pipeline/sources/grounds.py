@@ -17,6 +17,7 @@ from pipeline.sources.pictures import PictureSource
 from pipeline.stages import stills
 
 PLAIN = Size(720, 1280)  # of a ground that has no size of its own
+LARGEST = 1 << 27  # pixels of a ground that is made up
 CELLS = (3, 6, 12, 24, 48, 96)  # across the shorter side, of noise
 SPREAD = 0.16  # rms of noise
 GRAIN = 0.012  # rms of the noise on a plain ground: nothing is dreamed on nothing
@@ -33,6 +34,8 @@ def open_ground(
     path = Path(name)
     if not path.exists():
         size = fit(PLAIN, how.size or "full")
+        if size.height * size.width > LARGEST:
+            raise UsageError(f"{name}: cannot be made as large as {size}. Give a smaller --size.")
         if name == "noise":
             return noise(size), None, []
         kind, colon, colours = name.partition(":")

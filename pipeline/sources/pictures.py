@@ -89,7 +89,9 @@ class PictureSource:
         pts = (number - self._numbers[0]) * self.ticks
         shown = stills.resized(picture, size)
         kept = stills.resized_deep(deep, size) if deep is not None and self.deep else None
-        return Frame(index, pts, pts * self.clip.time_base, shown, number, deep=kept)
+        return Frame(
+            index, pts, pts * self.clip.time_base, shown, number, deep=kept, place=self.places[index]
+        )
 
     def beside(self, folder: Path) -> Beside | None:
         return None

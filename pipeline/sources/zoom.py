@@ -5,6 +5,7 @@ Its frames are made from what was dreamed before them, so they come without pict
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,7 +21,7 @@ from pipeline.schedule import Schedule
 from pipeline.sources import grounds
 from pipeline.sources.base import Facts, Source, fingerprint, rate_of, spread
 from pipeline.stages.join import Beside
-from pipeline.zoom_settings import ZoomSettings, pair
+from pipeline.zoom_settings import INSIDE, PAN, ZoomSettings, pair
 
 LONGEST = 1280  # px: the longer side of a film whose size was not said
 NOTHING = np.zeros((0, 0, 3), np.uint8)
@@ -30,7 +31,8 @@ NOTHING = np.zeros((0, 0, 3), np.uint8)
 class ZoomSource:
     """A camera's path, and what it flies over. ground: float32 [H, W, 3] in 0..1, None for a clip's own frames.
 
-    doublings: of a loop, signed; 0 for none. read: the files it is made from. song: the sound to put under it.
+    doublings: of a loop, signed; 0 for none. told: what was done to close it. read: the files it is made from.
+    song: the sound to put under it.
     """
 
     clip: Clip
@@ -40,6 +42,7 @@ class ZoomSource:
     read: list[Path]
     song: Path | None
     film: Source | None = None
+    told: str = ""
 
     @staticmethod
     def of(name: str, settings: ZoomSettings, centre: complex | None = None) -> ZoomSource:
@@ -64,11 +67,11 @@ class ZoomSource:
             clip = Clip(name, size, Fraction(1, rate.numerator), rate, frames)
             seconds = frames / rate
         moves = _moves(settings, clip, centre)
+        path, doublings, told = camera.Path.of(moves, float(seconds)), 0, ""
         if how.loop:
-            path, doublings = camera.closed(moves, float(seconds))
-        else:
-            path, doublings = camera.Path.of(moves, float(seconds)), 0
-        return ZoomSource(clip, path, ground, doublings, [*read, *([song] if song else [])], song, film)
+            asked, (path, doublings) = path, camera.closed(moves, float(seconds))
+            told = _of_loop(asked, path)
+        return ZoomSource(clip, path, ground, doublings, [*read, *([song] if song else [])], song, film, told)
 
     @property
     def damaged(self) -> int:
@@ -140,21 +143,38 @@ def pixels(size: Size) -> Similarity:
 
 def _moves(settings: ZoomSettings, clip: Clip, found: complex | None) -> Moves:
     how = settings.zoom
-    centre = pair("0.5, 0.5" if how.centre == "auto" else how.centre, 0, 1)
+    centre = pair("0.5, 0.5" if how.centre == "auto" else how.centre, *INSIDE)
     if found is not None:
         centre = Schedule.parse(found.real), Schedule.parse(found.imag)
     aspect = clip.size.height / clip.size.width
     last = (clip.frames or 1) - 1
-    return Moves(how.zoom, how.turn, centre, pair(how.pan, -4, 4), float(clip.rate), last, aspect)
+    return Moves(how.zoom, how.turn, centre, pair(how.pan, *PAN), float(clip.rate), last, aspect)
+
+
+def _of_loop(asked: camera.Path, path: camera.Path) -> str:
+    """What became of the speeds asked for, in words."""
+    depth, turns = round(path.depth[-1]), round(path.angle[-1] / math.tau)
+    return (
+        f"a loop of {path.seconds:g} s is {depth} doublings and {turns} full turns, whole numbers; "
+        f"--zoom and --turn would have made {asked.depth[-1]:.2f} and {asked.angle[-1] / math.tau:.2f}"
+    )
 
 
 def _song(settings: ZoomSettings) -> Path | None:
     name = settings.output.audio
     if name in ("keep", "none"):
         return None
-    with media.open_clip(Path(name)) as file:
-        if not file.streams.audio:
-            raise InputError(f"--audio {name}: holds no sound.")
+    try:
+        with media.open_clip(Path(name)) as file:
+            silent = not file.streams.audio
+    except InputError as error:
+        if not Path(name).is_file():
+            raise
+        raise InputError(
+            f"--audio {name}: cannot be read as sound. Expected a song, or a film with one."
+        ) from error
+    if silent:
+        raise InputError(f"--audio {name}: holds no sound.")
     return Path(name)
 
 

@@ -25,12 +25,14 @@ class Carried:
 
     dream: D, [L, 3, h, w], -1..1, float and never through a file that loses bits. ground: the I it lies on.
     strength, effort: [L, 1, 1, 1], of the shot's first dream: its rms R0, and the grey levels it climbed, N0 s0.
+    past: what the film looked like before, which flow wants to know when a walk goes on; nothing to the dream.
     """
 
     dream: Tensor
     ground: Tensor
     strength: Tensor
     effort: Tensor
+    past: Tensor | None = None
 
     @staticmethod
     def nothing(lanes: int, size: Size, device: torch.device) -> Carried:

@@ -7,8 +7,8 @@ itself plus what was dreamed so far, so the source's own detail is never resized
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -16,10 +16,11 @@ from torch import Tensor
 
 from pipeline.clip import Size
 from pipeline.errors import InputError
+from pipeline.net.moment import NOW, Each, Moment
 from pipeline.net.tap import Cut
 from pipeline.net.targets import Target
-from pipeline.ops import ascent, pyramid
-from pipeline.ops.objectives import Callback, Objective, mean
+from pipeline.ops import ascent, bands, pyramid
+from pipeline.ops.objectives import Callback, Objective, best_match, mean, ranked
 
 LEAST_OCTAVE = 16  # px: nothing is seen in less
 LARGEST_WEIGHT = 3.0  # a pixel may step this much further than the average: x3 is clean, x8 speckles
@@ -29,8 +30,11 @@ LARGEST_WEIGHT = 3.0  # a pixel may step this much further than the average: x3 
 class Look:
     """What is dreamed and how, apart from how far.
 
-    jitter: pixels. smooth: sigma in pixels at the last step, thrice that at the first. objective: of one
-    target's activations, or `callback` of all of them.
+    jitter: pixels. smooth: sigma in pixels at the last step, thrice that at the first. laplacian: bands of detail
+    that are brought to one strength; 0: none. objective: of one target's activations, or `callback` of all of them.
+    octave_iterations, octave_step: each octave's share of the iterations and of the step, smallest octave first;
+    the last one holds for those that follow, and those of octaves that do not fit are left out. soft: what is
+    dreamed is enlarged from octave to octave linearly, not bicubic. now: what belongs to one frame.
     """
 
     cut: Cut
@@ -41,6 +45,18 @@ class Look:
     jitter: int = 32
     smooth: float = 0.0
     seed: int = 0
+    laplacian: int = 0
+    octave_iterations: tuple[float, ...] = (1.0,)
+    octave_step: tuple[float, ...] = (1.0,)
+    soft: bool = False
+    now: Moment = NOW
+
+    def shares(self, octaves: int) -> list[tuple[float, float]]:
+        """(of the iterations, of the step) for each of so many octaves that fit, smallest first."""
+        asked = range(self.octaves - octaves, self.octaves)
+        each = (self.octave_iterations, self.octave_step)
+        iterations, step = ([shares[min(k, len(shares) - 1)] for k in asked] for shares in each)
+        return list(zip(iterations, step, strict=True))
 
     def sizes(self, size: Size) -> list[Size]:
         """The octaves that fit a picture of this size, smallest first. InputError when not even it fits."""
@@ -71,20 +87,65 @@ def dream(look: Look, seed: Tensor, owed: Tensor, iterations: int, step: float) 
     """Dream on `seed` [L, 3, H, W].
 
     owed: [L, 1, H, W], share of `iterations` each pixel has to climb. A lane takes n = round(mean(climb)) steps,
-    at least one, and its pixels step by w = climb / n, so that all of them arrive. step: grey levels.
+    at least one, and its pixels step by w = climb / n, so that all of them arrive. step: grey levels. Under masks
+    the mean is of what they show, so that a small part of a picture gets as full a dream as the whole would.
     """
-    climb = iterations * owed
-    steps = [max(1, round(mean)) for mean in climb.mean((1, 2, 3)).tolist()]
-    per_lane = torch.tensor(steps, device=seed.device, dtype=seed.dtype).view(-1, 1, 1, 1)
-    weight = (climb / per_lane).clamp_max(LARGEST_WEIGHT)
+    sizes = look.sizes(Size(*seed.shape[-2:]))
+    look = look if look.now.picks else replace(look, now=replace(look.now, picks=waking(look, seed)))
+    mean, weigh = _owed(look.now, iterations * owed)
     picture, so_far = seed, None
+    grown = pyramid.linear if look.soft else pyramid.resize
     lost = torch.zeros(len(seed), dtype=torch.int32, device=seed.device)
-    for octave, size in enumerate(look.sizes(Size(*seed.shape[-2:]))):
+    shares = look.shares(len(sizes))
+    for octave, (size, (more, further)) in enumerate(zip(sizes, shares, strict=True)):
         ground = pyramid.resize(seed, size)
-        picture = ground if so_far is None else (ground + pyramid.resize(so_far, size)).clamp_(0, 1)
-        picture = _climb(look, picture, pyramid.area(weight, size), octave, steps, iterations, step, lost)
+        picture = ground if so_far is None else (ground + grown(so_far, size)).clamp_(0, 1)
+        if more > 0:
+            steps = _steps(mean, more)
+            here = replace(look, now=look.now.masked(lambda mask, to=size: pyramid.area(mask, to)))  # type: ignore[misc]
+            weight = pyramid.area(weigh(steps, more), size)
+            full = max(1, round(iterations * more))
+            picture = _climb(here, picture, weight, octave, steps, full, step * further, lost)
         so_far = picture - ground
-    return Dreamed(picture, steps, lost)
+    return Dreamed(picture, _steps(mean, 1), lost)
+
+
+def _steps(mean: list[float], share: float) -> list[int]:
+    return [max(1, round(climb * share)) for climb in mean]
+
+
+def _owed(now: Moment, climb: Tensor) -> tuple[list[float], Callable[[list[int], float], Tensor]]:
+    """What each lane owes on average, in steps; and how far each pixel goes in each of so many, [L, 1, H, W]."""
+    reach = now.reach()
+    shown = [part for part in (now.mask, reach) if part is not None]
+    if not shown:
+        average = climb.mean((1, 2, 3))
+    else:
+        over = torch.stack([part.expand_as(climb) for part in shown]).prod(0)
+        average = (climb * over).sum((1, 2, 3)) / over.sum((1, 2, 3)).clamp_min(ascent.TINY)
+    # A step's length is set by the mean gradient, of which masked targets leave that much.
+    left = 1.0 if reach is None else reach.mean((1, 2, 3), keepdim=True)
+
+    def weigh(steps: list[int], share: float) -> Tensor:
+        per_lane = torch.tensor(steps, device=climb.device, dtype=climb.dtype).view(-1, 1, 1, 1)
+        weight = (climb * share / per_lane).clamp_max(LARGEST_WEIGHT) * left
+        return weight if now.mask is None else weight * now.mask
+
+    return average.tolist(), weigh
+
+
+def waking(look: Look, picture: Tensor) -> Each:
+    """Of each target that asks for a rank the channels that are so in `picture` [L, 3, H, W]: [L, k], or None.
+
+    Looked for at the smallest octave, which tells as well and costs next to nothing.
+    """
+    if not any(target.rank for target in look.cut.targets):
+        return ()
+    seen = look.cut(pyramid.resize(picture, look.sizes(Size(*picture.shape[-2:]))[0]))
+    return tuple(
+        ranked(activation, target.rank, target.count) if target.rank else None
+        for activation, target in zip(seen, look.cut.targets, strict=True)
+    )
 
 
 def _climb(
@@ -107,8 +168,8 @@ def _climb(
             picture, stayed = _step(look, picture, weight, roll, sigma, step)
             lost += stayed
         else:
-            picture = picture.clone()
-            picture[lanes], stayed = _step(look, picture[lanes], weight[lanes], roll, sigma, step)
+            picture, own = picture.clone(), replace(look, now=look.now.of(lanes))
+            picture[lanes], stayed = _step(own, picture[lanes], weight[lanes], roll, sigma, step)
             lost[lanes] += stayed
     return picture
 
@@ -118,7 +179,8 @@ def _step(
 ) -> tuple[Tensor, Tensor]:
     rolled = torch.roll(picture, roll, (2, 3))
     slope = torch.roll(gradient(look, rolled, roll), (-roll[0], -roll[1]), (2, 3))
-    return ascent.ascend(picture, ascent.smooth(slope, sigma), step, weight)
+    slope = bands.levelled(ascent.smooth(slope, sigma), look.laplacian)
+    return ascent.ascend(picture, slope, step, weight)
 
 
 def _sigma(last: float, remaining: int, iterations: int) -> float:
@@ -135,33 +197,68 @@ def gradient(look: Look, picture: Tensor, roll: tuple[int, int] = (0, 0)) -> Ten
     picture = picture.detach().requires_grad_()
     with torch.enable_grad():
         scores = _scores(look, look.cut(picture), Size(*picture.shape[-2:]), roll)
-    slopes = [
-        torch.autograd.grad(score, picture, retain_graph=index < len(scores) - 1)[0]
-        for index, (score, _) in enumerate(scores)
-    ]
-    if len(slopes) == 1:
-        return slopes[0] * math.copysign(1, scores[0][1])
-    means = [slope.abs().mean((1, 2, 3), keepdim=True).clamp_min(ascent.TINY) for slope in slopes]
-    return torch.stack([w / m * g for (_, w), m, g in zip(scores, means, slopes, strict=True)]).sum(0)
-
-
-def _scores(
-    look: Look, activations: list[Tensor], size: Size, roll: tuple[int, int]
-) -> list[tuple[Tensor, float]]:
-    """(what is to grow, summed over lanes, and its weight) for each target; one in all for a caller's own."""
+    slopes = {
+        index: torch.autograd.grad(score, picture, retain_graph=index != max(scores))[0]
+        for index, score in scores.items()
+    }
     if look.callback is not None:
-        return [(look.callback(activations).sum(), 1.0)]
-    return [
-        (
-            (mean if target.motif else look.objective)(select(activation, target, size, roll)).sum(),
-            target.weight,
-        )
-        for activation, target in zip(activations, look.cut.targets, strict=True)
-    ]
+        return slopes[0]
+    parts = []
+    for index, slope in slopes.items():
+        share = _weight(look, index, slope)
+        if len(slopes) == 1:  # its length does not matter, and is left as it is
+            share = share.sign()
+        else:
+            share = share / slope.abs().mean((1, 2, 3), keepdim=True).clamp_min(ascent.TINY)
+        if look.now.masks and (mask := look.now.masks[index]) is not None:
+            share = share * torch.roll(mask, roll, (2, 3))
+        parts.append(slope * share)
+    return sum(parts[1:], parts[0]) if parts else torch.zeros_like(picture)
 
 
-def select(activation: Tensor, target: Target, size: Size, roll: tuple[int, int] = (0, 0)) -> Tensor:
-    """The part of [L, C, h, w] a target means: some channels, and one place in percent of width and height."""
+def _weight(look: Look, index: int, like: Tensor) -> Tensor:
+    """Of a target, [L or 1, 1, 1, 1]."""
+    if look.now.weights is None:
+        return like.new_tensor(look.cut.targets[index].weight).view(1, 1, 1, 1)
+    return look.now.weights[:, index].to(like).view(-1, 1, 1, 1)
+
+
+def _scores(look: Look, activations: list[Tensor], size: Size, roll: tuple[int, int]) -> dict[int, Tensor]:
+    """What is to grow, summed over lanes, by the number of its target; a caller's own is number 0."""
+    if look.callback is not None:
+        return {0: look.callback(activations).sum()}
+    now, scores = look.now, {}
+    for index, (activation, target) in enumerate(zip(activations, look.cut.targets, strict=True)):
+        if now.weights is not None and not now.weights[:, index].any():
+            continue
+        guide = now.guides[index] if now.guides else None
+        seen = select(activation, target, size, roll, now.picks[index] if now.picks else None)
+        if guide is not None:
+            score = best_match(seen, guide.to(seen.dtype))
+        else:
+            objective = mean if target.motif or target.classes else look.objective
+            score = objective(seen.to(torch.promote_types(seen.dtype, torch.float32)))
+        # Of a sum, not of a mean: in half precision the gradient of a mean over a large map is nothing.
+        scores[index] = (score * seen[0].numel()).sum()
+    return scores
+
+
+def select(
+    activation: Tensor,
+    target: Target,
+    size: Size,
+    roll: tuple[int, int] = (0, 0),
+    picks: Tensor | None = None,
+) -> Tensor:
+    """The part of [L, C, h, w] a target means: some channels, and one place in percent of width and height.
+
+    picks: [L, k], each lane's own channels in place of the target's.
+    """
+    if picks is not None:
+        rows = picks.expand(len(activation), -1)[:, :, None, None]
+        activation = activation.gather(1, rows.expand(-1, -1, *activation.shape[2:]))
+    elif target.muted:
+        activation = activation[:, [c for c in range(activation.shape[1]) if c not in target.muted]]
     if target.channels:
         activation = activation[:, list(target.channels)]
     if target.at is not None:

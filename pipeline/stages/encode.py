@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -160,8 +161,19 @@ def _options(encoding: Encoding) -> dict[str, str]:
         words["x265-params"] += ":hdr10=1" + (f":master-display={mastering}" if mastering else "")
         words["x265-params"] += f":max-cll={light}" if light else ""
     if encoding.codec == "av1" and (mastering or light):
+        words["svtav1-params"] += f":mastering-display={_in_units(mastering)}" if mastering else ""
         words["svtav1-params"] += f":content-light={light}" if light else ""
     return words
+
+
+def _in_units(mastering: str) -> str:
+    """Of Pixels, as svt-av1 is told: chromaticities and cd/m2 as they are, with a point."""
+
+    def scaled(match: re.Match[str]) -> str:
+        unit = 10_000 if match[1] == "L" else 50_000
+        return f"{match[1]}({int(match[2]) / unit:.5f},{int(match[3]) / unit:.5f})"
+
+    return re.sub(r"([A-Z]+)\((\d+),(\d+)\)", scaled, mastering)
 
 
 def choose(clip: Clip, ending: str, output: Output, threads: int) -> tuple[Encoding, list[str]]:

@@ -72,6 +72,7 @@ def _tell_aspect(out: Path, clip: Clip) -> None:
     shape = clip.sample_aspect * Fraction(clip.size.width, clip.size.height)
     again = out.with_name(f"{out.stem}-shaped{out.suffix}")
     words = ["-protocol_whitelist", "file", "-i", f"file:{out.resolve()}", "-map", "0", "-c", "copy"]
+    words += ["-fflags", "+bitexact"]
     words += ["-aspect", f"{shape.numerator}:{shape.denominator}", "-y", f"file:{again.resolve()}"]
     try:
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", *words]
@@ -112,7 +113,8 @@ def _picture_track(
 
 def _options(out: Path, clip: Clip, first: int) -> dict[str, str]:
     if out.suffix.lower() not in codecs.QUICKTIME:
-        return {}
+        # Matroska would have numbers drawn by chance; nut would begin late by what its B-frames take.
+        return {"fflags": "+bitexact", "avoid_negative_ts": "disabled" if out.suffix == ".nut" else "auto"}
     options = {
         "movflags": "+hybrid_fragmented+delay_moov+use_metadata_tags",
         "video_track_timescale": str(clip.time_base.denominator),

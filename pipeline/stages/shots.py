@@ -33,10 +33,10 @@ MOST = 10_000_000
 """Bytes a list of cuts may have: that is some hundred thousand."""
 
 
-def thumb(picture: Picture) -> Thumb:
-    """The small grey picture that cuts are looked for in."""
+def thumb(picture: NDArray[np.uint8]) -> Thumb:
+    """The small grey picture that cuts are looked for in, of one in colours or grey."""
     small = cv2.resize(picture, (THUMB.width, THUMB.height), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    return np.asarray(small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def is_blank(small: Thumb) -> bool:

@@ -20,8 +20,16 @@ MIDDLE, REACH = 32768, 32767
 FLO = b"PIEH"  # the Middlebury format's sanity check, 202021.25 as a float
 
 
+def names(number: int) -> tuple[str, ...]:
+    """The files of a frame."""
+    if exr.is_there():
+        return (f"stems.{number:04d}.exr",)
+    return f"dream.{number:04d}.png", f"trust.{number:04d}.png", f"backward.{number:04d}.flo"
+
+
 def write(folder: Path, number: int, dream: NDArray[np.float32], flow: Flow) -> None:
     """One frame's. dream: float32 [h, w, 3], -1..1, at dream size. flow: of that size, backward."""
+    files = [folder / name for name in names(number)]
     if exr.is_there():
         layers = {f"dream.{name}": dream[..., index] for index, name in enumerate("RGB")}
         layers |= {
@@ -29,14 +37,14 @@ def write(folder: Path, number: int, dream: NDArray[np.float32], flow: Flow) -> 
             "backward.u": flow.backward[..., 0],
             "backward.v": flow.backward[..., 1],
         }
-        with whole(folder / f"stems.{number:04d}.exr") as part:
+        with whole(files[0]) as part:
             exr.write(part, layers)
         return
     deep = np.round(np.clip(dream, -1, 1) * REACH + MIDDLE).astype(np.uint16)
-    _png(folder / f"dream.{number:04d}.png", deep[..., ::-1])
-    _png(folder / f"trust.{number:04d}.png", np.round(np.clip(flow.trust, 0, 1) * 65535).astype(np.uint16))
+    _png(files[0], deep[..., ::-1])
+    _png(files[1], np.round(np.clip(flow.trust, 0, 1) * 65535).astype(np.uint16))
     height, width = flow.trust.shape
-    with whole(folder / f"backward.{number:04d}.flo") as part:
+    with whole(files[2]) as part:
         head = FLO + np.array([width, height], "<i4").tobytes()
         part.write_bytes(head + flow.backward.astype("<f4").tobytes())
 

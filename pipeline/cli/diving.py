@@ -1,0 +1,159 @@
+"""Diving: what the zoom door sets going. A film, or a preview."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from pipeline.cli import signals
+from pipeline.cli.progress import Progress, duration
+from pipeline.clip import Size
+from pipeline.destination import Destination
+from pipeline.sources.zoom import ZoomSource
+from pipeline.zoom_settings import ZoomSettings
+
+if TYPE_CHECKING:
+    from pipeline.clip import Picture
+    from pipeline.dive.exact import ExactDive
+    from pipeline.dive.feedback import FeedbackDive, LivingStill
+    from pipeline.render import Dreamt
+
+BEGUN = 120  # frames that a preview of a feedback dive walks: half a minute
+
+
+def _dive(
+    source: ZoomSource, settings: ZoomSettings, folder: Path, progress: Progress
+) -> ExactDive | FeedbackDive | LivingStill:
+    """The network, loaded, and the way to dive. Here torch is imported, which takes seconds."""
+    from pipeline.dive.exact import ExactDive
+    from pipeline.dive.feedback import FeedbackDive, LivingStill
+
+    if source.film is not None or settings.zoom.way == "feedback":
+        return FeedbackDive(settings, source)
+    if settings.zoom.zoom.constant == 0:
+        return LivingStill(settings, source)
+    return ExactDive(settings, source, folder, _Told(progress))
+
+
+class _Told:
+    """Tells of masters as they are dreamed, with the time left."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.first: int | None = None
+        self.since = monotonic()
+
+    def __call__(self, done: int, of: int) -> None:
+        if self.first is None:
+            self.first, self.since = done, monotonic()
+        text = f"picture {done + 1} of {of}"
+        if done == of:
+            text = f"{of} pictures are dreamed"
+        elif done > self.first:
+            left = (monotonic() - self.since) / (done - self.first) * (of - done)
+            text += f", about {duration(left)} left"
+        self.progress.note(text)
+
+
+def _aimed(source: ZoomSource, settings: ZoomSettings, name: str) -> ZoomSource:
+    """The same, with the point it dives into found where that was left open."""
+    if settings.zoom.centre != "auto":
+        return source
+    from pipeline.dive.aim import strongest
+    from pipeline.dive.base import Dive
+    from pipeline.sources.grounds import unit
+
+    ground = unit(next(source.frames()).picture) if source.ground is None else source.ground
+    point = strongest(ground, source.clip.size, Dive(settings, source).climb_at(0.0))
+    return ZoomSource.of(name, settings, point)
+
+
+def _progress(settings: ZoomSettings, source: ZoomSource) -> Progress:
+    style = "none" if settings.run.quiet else settings.run.progress
+    progress = Progress(style, source.clip.frames, Size(0, 0), settings.dream.octaves)
+    if source.told:
+        progress.note(source.told)
+    return progress
+
+
+def film(
+    source: ZoomSource, settings: ZoomSettings, name: str, destination: Destination, command: str
+) -> None:
+    started, progress = monotonic(), _progress(settings, source)
+    work = destination.work_folder(settings.run.workdir)
+    folder = work.with_suffix(".masters")
+    source = _aimed(source, settings, name)
+    dive = _dive(source, settings, folder, progress)
+    from pipeline.dive.exact import ExactDive
+    from pipeline.film import make
+
+    try:
+        with signals.patient(silent=settings.run.quiet) as stop_if_asked:
+            if isinstance(dive, ExactDive):
+                told = dive.told
+
+                def between(done: int, of: int) -> None:
+                    stop_if_asked()
+                    told(done, of)
+
+                dive.told = between
+                dive.dreamt()
+
+            def watch(dreamt: Dreamt) -> None:
+                progress(dreamt)
+                stop_if_asked()
+
+            made = make(source, dive, destination, progress.start, watch, command)
+    finally:
+        progress.close()
+    if isinstance(dive, ExactDive) and not settings.run.keep:
+        dive.dreamt().remove()
+    for note in made.notes:
+        progress.note(note)
+    progress.note(f"{made.path}: {made.frames} frames in {duration(monotonic() - started)}")
+    progress.note(f"network {settings.dream.model}: {dive.network.licence}")
+
+
+def preview(source: ZoomSource, settings: ZoomSettings, name: str, path: Path) -> None:
+    """Frames along the dive as one picture."""
+    progress = _progress(settings, source)
+    source = _aimed(source, settings, name)
+    count = settings.output.preview
+    with TemporaryDirectory() as folder:
+        dive = _dive(source, settings, Path(folder) / "masters", progress)
+        from pipeline.dive.feedback import FeedbackDive
+        from pipeline.film import recipe, sheet
+        from pipeline.stages import stills
+
+        try:
+            if isinstance(dive, FeedbackDive):
+                pictures = _begun(dive, source, count, progress)
+            else:
+                pictures = [dreamt.picture for dreamt in dive.frames(source.across(count))]
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt from None  # without its note: of a preview nothing is kept
+        stills.write(path, sheet(pictures), recipe(dive))
+    height, width = pictures[0].shape[:2]
+    small = f"{len(pictures)} frames along the dive at {width}x{height}"
+    progress.note(f"{path}: {small}; what is dreamed is as many pixels wide in a larger film")
+
+
+def _begun(dive: FeedbackDive, source: ZoomSource, count: int, progress: Progress) -> list[Picture]:
+    """Frames of the dive's beginning, since each needs all before it."""
+    length = min(source.clip.frames or BEGUN, BEGUN)
+    seconds = length / float(source.clip.rate)
+    progress.note(f"each frame is dreamed on the one before: the first {seconds:.1f} s alone are shown")
+    progress.total = length
+    progress.start(0)
+    wanted = {round(k * (length - 1) / max(count - 1, 1)) for k in range(count)}
+    pictures = []
+    try:
+        for dreamt in islice(dive.walk(source), length):
+            progress(dreamt)
+            pictures += [dreamt.picture] * (dreamt.frame.index in wanted)
+    finally:
+        progress.close()
+    return pictures
