@@ -45,7 +45,8 @@ class Dream(Group):
     )
     layers: str = knob(
         "",
-        "what to dream of: layer[#channel+channel][@XxY][:weight], ..., a depth: 60%, or motif/owl+spiral",
+        "what to dream of: layer[#12+40][@XxY][[mask]][:weight], ..., 60% deep, motif/owl+spiral, class/lion; "
+        "layer#strongest3; over time: 0s:(a), 4s:(b), or cycle(a; b)",
         metavar="LAYERS",
     )
     objective: Literal["energy", "sparse", "mean", "guide"] = knob(

@@ -81,10 +81,8 @@ class ZoomSettings(Settings):
     """The settings of a dive: those of a film, and a table [zoom]."""
 
     PRESETS: ClassVar[str] = "zoom_"
-    NOT_TAKEN: ClassVar[tuple[str, ...]] = (
-        "octaves",
-        "step",
-    )  # a film keeps its scene; a dive leaves it behind
+    # A film keeps its scene; a dive leaves it behind.
+    NOT_TAKEN: ClassVar[tuple[str, ...]] = ("octaves", "step", "objective")
 
     input: ZoomInput = Field(default_factory=ZoomInput)
     output: ZoomOutput = Field(default_factory=ZoomOutput)

@@ -39,10 +39,12 @@ class Clock:
         self.wall: dict[str, float] = defaultdict(float)
         self.cpu: dict[str, float] = defaultdict(float)
         self._inside = threading.local()
+        self._before: list[tuple[Any, str, Any]] = []
 
     def wrap(self, room: Any, name: str, stage: str) -> None:
         """Time every call of `room.name` as `stage`."""
         called: Callable[..., Any] = getattr(room, name)
+        self._before.append((room, name, called))
 
         def timed(*args: Any, **kwargs: Any) -> Any:
             stack = self._inside.__dict__.setdefault("stack", [])
@@ -59,6 +61,11 @@ class Clock:
                     stack[-1] = [stack[-1][0] + took[0], stack[-1][1] + took[1]]
 
         setattr(room, name, timed)
+
+    def restore(self) -> None:
+        """Everything as it was."""
+        for room, name, called in reversed(self._before):
+            setattr(room, name, called)
 
 
 def stages() -> Clock:

@@ -89,7 +89,7 @@ def test_a_film_beside_goes_with_the_sources_own_frames(film: Callable[[str, lis
     beside = Companion.open(path, "--mask", "hold")
     for place in (2, 3, 0, 5, 5):
         assert int(beside.picture(place).mean()) == 10 * place
-    later = Frame(7, 7, 0, texture(8, 8), place=7)  # type: ignore[arg-type]
+    later = Frame(3, 3, 0, texture(8, 8), place=7)  # type: ignore[arg-type]
     assert beside.place(later) == 5
     assert Companion.open(path, "--guide", "again").place(later) == 1
     beside.close()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -188,7 +189,7 @@ def test_a_film_that_points_at_another_file_does_not_get_it(
     path = make_clip(frames=2, sound=False)
     data = path.read_bytes()
     name = str(path).encode()
-    alis = bytes(8) + b"clip" + bytes(130 - 12) + (2).to_bytes(2, "big") + len(name).to_bytes(2, "big") + name
+    alis = bytes(150) + (2).to_bytes(2, "big") + len(name).to_bytes(2, "big") + name  # 2: an absolute path
     alis += b"\0" * (len(name) % 2) + b"\xff\xff\0\0"
     box = (12 + len(alis)).to_bytes(4, "big") + b"alis" + bytes(4) + alis
     at = data.index(b"\0\0\0\x0curl \0\0\0\x01")
@@ -200,6 +201,9 @@ def test_a_film_that_points_at_another_file_does_not_get_it(
     start = grown.index(b"mdat") - 4
     size = int.from_bytes(grown[start : start + 4], "big")
     (tmp_path / "pointer.mov").write_bytes(grown[: start + 8] + bytes(size - 8) + grown[start + size :])
+    told = {"enable_drefs": "1", "use_absolute_path": "1"}  # which nobody is
+    with av.open(str(tmp_path / "pointer.mov"), options=told) as film:
+        assert len(list(film.decode(video=0))) == 2
     with pytest.raises(InputError):
         through(tmp_path / "pointer.mov", tmp_path / "out.mp4", strict=True)
 

@@ -188,9 +188,9 @@ _CARDS = (
     #    name                  layers        parameters     MB     least
     Card("builtin",            "mixed3b",       1_888_339,   3.8,  16, _words(
          "strokes mixed3a mixed3b mixed4a mixed4b mixed4c mixed4d motif"),
-         {name: name for name in _words("stem shrink3 shrink4")}, _HALF, (0.25, 0.25, 0.25), "energy", 0.5,
+         {name: name for name in _words("stem shrink3 shrink4")}, _HALF, (0.25, 0.25, 0.25), "sparse", 0.5,
          weights="", licence="CC0: trained by this project on pictures it draws itself", builder="builtin",
-         octaves=3, step=0.75, motifs=_MOTIFS, muted=_STRIPES),
+         octaves=3, step=0.5, motifs=_MOTIFS, muted=_STRIPES),
     Card("googlenet",          "inception4c",   6_624_904,  49.7,  15, _words(
          "conv1 conv2 conv3 inception3a inception3b inception4a inception4b inception4c inception4d inception4e"
          " inception5a inception5b"), _inception_v1(), _HALF, _HALF),

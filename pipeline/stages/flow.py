@@ -45,7 +45,7 @@ def dis(now: Luma, before: Luma) -> tuple[Plane, Plane]:
 
     The fast preset, kept from stopping at a quarter of the size, finds what the medium one does in two thirds of its
     time: error .099 px against .098 on the drawn scene at 640x360, slow, and .204 against .198, fast. The last of its
-    16 descents and 5 refinements take a tenth of the time for nothing: .105 and .219 with, .104 and .215 without them.
+    16 descents and 5 refinements take a tenth of the time for nothing: .105 and .219 with, .104 and .215 without.
     """
     small = now.shape[1] <= COARSE_BELOW
     search = cv2.DISOpticalFlow.create(
