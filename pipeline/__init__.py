@@ -39,8 +39,8 @@ from pipeline.errors import (
 
 if TYPE_CHECKING:
     from pipeline.clip import Picture
+    from pipeline.dreamer import Dreamer, Dreamt
     from pipeline.ops.objectives import Callback
-    from pipeline.render import Dreamer, Dreamt
     from pipeline.settings import Settings
 
 __all__ = [
@@ -65,7 +65,7 @@ def dream(
     Nothing is read before the first frame is asked for; closing the iterator ends its threads.
     Raises the errors of pipeline.errors.
     """
-    from pipeline.render import Dreamer
+    from pipeline.dreamer import Dreamer
     from pipeline.sources import open_source
 
     dreamer = Dreamer(settings, objective=objective, network=None, **knobs)
@@ -82,7 +82,7 @@ def dream_still(
     **knobs: object,
 ) -> Picture:
     """A picture, uint8 RGB [H, W, 3], dreamed. Arguments and errors as of `dream`."""
-    from pipeline.render import Dreamer
+    from pipeline.dreamer import Dreamer
 
     return Dreamer(settings, objective=objective, network=None, **knobs).step(picture)
 

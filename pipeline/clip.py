@@ -183,6 +183,28 @@ class Tick:
 
 
 @dataclass(frozen=True)
+class Shot:
+    """A chain of frames between two cuts, first <= index < end; end None: as long as the film goes on.
+
+    A lane dreams it in order. A film whose cuts are found as they come is one Shot to begin with.
+    """
+
+    first: int = 0
+    end: int | None = None
+
+    @property
+    def before(self) -> Segment | None:
+        """Something that ends where this begins; None at the start of the film."""
+        return Segment(0, self.first, 0, 0) if self.first else None
+
+    def holds(self, index: int) -> bool:
+        return self.first <= index and (self.end is None or index < self.end)
+
+
+WHOLE = Shot()
+
+
+@dataclass(frozen=True)
 class Segment:
     """At most two seconds of a shot, one file on disk: frames first <= index < end.
 

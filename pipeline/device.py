@@ -41,16 +41,29 @@ def precision(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if told.get("avx512_bf16") or told.get("amx_bf16") else torch.float32
 
 
-def use_threads(threads: int) -> int:
-    """Set the CPU threads of the dream (0: one per core) and give their number.
+def lanes(told: str, device: torch.device) -> int:
+    """How many shots are dreamed side by side; 'auto': one on a CPU, where it helps little, eight on a GPU."""
+    if told != "auto":
+        return int(told)
+    return 8 if device.type == "cuda" else 1
+
+
+def use_threads(threads: int, lanes: int = 1) -> int:
+    """Set the CPU threads that each of so many lanes dreams with (0: all cores between them); gives their number.
 
     Flow runs single-threaded beside it: DIS works in as many stripes as it has threads, and its result
     depends on them, so one stripe is what makes the same film on any machine.
     """
-    count = threads or _cores()
+    count = threads or max(1, _cores() // lanes)
     torch.set_num_threads(count)
     cv2.setNumThreads(1)
     return count
+
+
+def let_go(device: torch.device) -> None:
+    """Give memory that is held for later back to the device."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def _cores() -> int:

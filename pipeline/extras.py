@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import report
-from pipeline.clip import Picture, fit
+from pipeline.clip import WHOLE, Picture, fit
+from pipeline.dreamer import Dreamer, Dreamt
 from pipeline.errors import UsageError
-from pipeline.render import Dreamer, Dreamt
 from pipeline.report import About, Record
 from pipeline.settings import Input
 from pipeline.sources import ClipSource
@@ -46,7 +46,8 @@ class Extras:
     def begin(self, work: Workdir) -> None:
         """Before the first frame, going on where `work` stands."""
         if self.dreamer.settings.output.report:
-            before = work.carried(self.dreamer.device)
+            last = work.last_of(WHOLE)
+            before = None if last is None else work.left_by(last, self.dreamer.device)
             layer = None if before is None else before.dream[0].permute(1, 2, 0).cpu().contiguous().numpy()
             self.record = Record.of(work, self.writing.source.clip, layer)
 
@@ -60,7 +61,7 @@ class Extras:
     def finish(self, notes: list[str]) -> list[str]:
         """Once the film is there. notes: what is told of it so far; gives them with what there is to add."""
         source, film = self.writing.source, self.writing.destination.path
-        notes = [*notes, *self.dreamer.controls.notes]
+        notes = [*notes, *self.dreamer.controls.notes, *self.dreamer.notes]
         if source.damaged:
             notes = [*notes, f"{source.damaged} damaged frames were held over."]
         if self.lost:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.clip import Flow, Picture, Tick
+from pipeline.clip import WHOLE, Flow, Picture, Shot, Tick
 from pipeline.destination import Destination
+from pipeline.dreamer import Dreamer, Dreamt
 from pipeline.errors import InputError
 from pipeline.extras import Extras, sheet
-from pipeline.render import Dreamer, Dreamt, render
+from pipeline.motion import shots_of
+from pipeline.render import render
 from pipeline.sources import Source
 from pipeline.workdir import Workdir, planned_threads
 from pipeline.writing import Writing, recipe
@@ -51,7 +53,7 @@ def make(
     extras = Extras(writing, dreamer, command)
     destination.path.parent.mkdir(exist_ok=True)
     with Workdir.open(folder, writing.plan, fresh=run.fresh, keep=run.keep, resume=run.resume) as work:
-        already = work.last.end if work.last else 0
+        already = work.frames
         extras.begin(work)
 
         def seen(dreamt: Dreamt) -> None:
@@ -60,12 +62,19 @@ def make(
 
         begin(already)
         with work.noting():
-            render(source, dreamer, work, writing.reel(work), seen)
-        if work.last is None:
+            render(source, dreamer, work, writing.reel(work), seen, _shots(source, dreamer, work))
+        if not work.segments:
             raise InputError(f"{source.clip.name}: gave no frames.")
         notes = extras.finish(writing.notes + writing.finish(work))
         work.spent = True
-        return Made(destination.path, notes, work.last.end - already)
+        return Made(destination.path, notes, work.frames - already)
+
+
+def _shots(source: Source, dreamer: Dreamer, work: Workdir) -> Sequence[Shot]:
+    """Those of the film, looked for where there are lanes to dream them side by side, or where they are known."""
+    if dreamer.lanes == 1 and not work.knows_shots:
+        return (WHOLE,)
+    return work.shots(lambda: shots_of(source, dreamer.size, dreamer.motion, lambda frame: None))
 
 
 def preview(source: Source, dreamer: Dreamer, count: int, watch: Watch) -> Picture:

@@ -16,12 +16,13 @@ from pathlib import Path
 from pipeline import light
 from pipeline.clip import Deep, Flow, Frame, Picture, Segment, Tick
 from pipeline.destination import Destination
+from pipeline.dreamer import Dreamer, Dreamt
 from pipeline.errors import DeviceError, OutputError, UsageError
 from pipeline.extras import Extras
 from pipeline.film import Made, Watch
-from pipeline.lanes import read_ahead, ticks
+from pipeline.lanes import read_ahead
+from pipeline.motion import ticks
 from pipeline.piece import Piece
-from pipeline.render import Dreamer, Dreamt
 from pipeline.sources import Source
 from pipeline.stages import encode, stills
 from pipeline.stages.decode import Decoder

@@ -1,23 +1,19 @@
-"""Lanes: frames with their motion, in order, read ahead so that the dream never waits for decoder or flow."""
+"""Lanes: shots dreamed side by side. What one lane gives is prepared ahead; what all of them need is done at once."""
 
 from __future__ import annotations
 
+import heapq
+import threading
 from collections import deque
-from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import TypeVar, cast
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pipeline.clip import Flow, Picture, Plane, Segment, Size, Tick
-from pipeline.settings import Time
-from pipeline.sources import Source
-from pipeline.stages import flow, memory, shots
-from pipeline.stages.flow import Match
+from pipeline.clip import Segment, Shot
 
 T = TypeVar("T")
+Asked = TypeVar("Asked")
+Given = TypeVar("Given")
 
 
 def read_ahead(items: Generator[T, None, None], depth: int = 2) -> Generator[T, None, None]:
@@ -39,79 +35,98 @@ def read_ahead(items: Generator[T, None, None], depth: int = 2) -> Generator[T, 
             reader.submit(items.close).result()
 
 
-@dataclass(frozen=True)
-class View:
-    """What motion is measured on: the picture at dream size, uint8 [h, w] or [h, w, 3], and its thumb.
+class Lockstep(Generic[Asked, Given]):
+    """Lanes, each in a thread of its own, whose frames are dreamed together: each waits until all have asked.
 
-    past: what the next is compared with, float32 [2, 90, 160]: the last thumb that was not blank, and the memory.
+    together: what is asked, in order of the lanes' shots, to what is given. lanes: at most. chains: how many shots
+    there are in all; a lane whose shot has ended takes the next. What fails, fails in every lane.
     """
 
-    seen: NDArray[np.uint8]
-    thumb: shots.Thumb
-    past: Plane
+    def __init__(
+        self, together: Callable[[Sequence[Asked]], Sequence[Given]], lanes: int, chains: int
+    ) -> None:
+        self._together, self._lanes, self._left = together, lanes, chains
+        self._turn = threading.Lock()
+        self._waiting: list[tuple[int, Asked, Future[Given]]] = []
+        self._failed: BaseException | None = None
 
+    def ask(self, order: int, what: Asked) -> Given:
+        """Waits for the other lanes, and gives what became of this one's. order: of the lane's shot in the film."""
+        answer: Future[Given] = Future()
+        with self._turn:
+            if self._failed is not None:
+                raise self._failed
+            self._waiting.append((order, what, answer))
+            self._go_on()
+        return answer.result()
 
-@dataclass(frozen=True)
-class Motion:
-    """How the picture moves from view to view, as the settings say. match: how two views are laid over each other."""
+    def end(self) -> None:
+        """A lane's shot has ended."""
+        with self._turn:
+            self._left -= 1
+            self._go_on()
 
-    time: Time
-    match: Match = flow.dis
+    def fail(self, error: BaseException) -> None:
+        """Nobody waits for a lane that has failed."""
+        with self._turn:
+            self._failed = self._failed or error
+            waiting, self._waiting = self._waiting, []
+        for _, _, answer in waiting:
+            answer.set_exception(error)
 
-    def view(self, picture: Picture, size: Size) -> View:
-        """Of a frame with nothing before it. size: of the dream."""
-        look = flow.luma if self.match is flow.dis else flow.colours
-        seen = look(picture, size)
-        enough = size.height >= shots.THUMB.height and size.width >= shots.THUMB.width
-        thumb = shots.thumb(seen if enough else picture)
-        past = np.stack([thumb.astype(np.float32), memory.impression(shots.relief(thumb))])
-        return View(seen, thumb, past)
-
-    def between(self, now: View, before: View | None) -> tuple[Flow, View]:
-        """How it moved, and `now` as the next is to be compared with it.
-
-        No motion at the start, after a cut, or with --flow none; that of a blend, which knows none, stands still.
-        """
-        size = Size(*now.seen.shape[:2])
-        if before is None:
-            return Flow.none(size), now
-        blank = shots.is_blank(now.thumb)
-        after = replace(now, past=before.past) if blank else now
-        if self.time.flow == "none":
-            return Flow.alone(size), after
-        shown, remembered = before.past
-        if self.time.cuts == "auto" and shots.is_cut(now.thumb, shown.astype(np.uint8)):
-            return Flow.none(size), now
-        if self.time.carry == "blend":
-            return Flow.still(size), after
-        measured = flow.measure(now.seen, before.seen, self.match)
-        if blank:
-            return measured, after
-        recalled, remembered = memory.recalled(measured, now.past[1], remembered)
-        return recalled, replace(now, past=np.stack([now.past[0], remembered]))
-
-
-def ticks(
-    source: Source,
-    last: Segment | None,
-    dream_size: Callable[[Size], Size],
-    motion: Motion,
-    past: Plane | None = None,
-) -> Generator[Tick, None, None]:
-    """Each frame of a source with its motion, or those after segment `last`, which left `past`."""
-    before = None
-    told = shots.file_of(motion.time.cuts)
-    starts = shots.starts(shots.listed(told), source.counted())[0] if told else frozenset()
-    for frame in source.frames(last):
-        size = dream_size(frame.size)
-        now = motion.view(frame.picture, size)
-        if last is not None and frame.index < last.end:
-            before = now if past is None else replace(now, past=past)
-            continue
-        if frame.index in starts:
-            flow, before = Flow.none(size), now
-        elif frame.flow:
-            flow, before = frame.flow, now
+    def _go_on(self) -> None:
+        if not self._waiting or len(self._waiting) < min(self._lanes, self._left):
+            return
+        waiting, self._waiting = sorted(self._waiting, key=lambda asked: asked[0]), []
+        try:
+            given = self._together([what for _, what, _ in waiting])
+        except BaseException as error:
+            self._failed = error
+            for _, _, answer in waiting:
+                answer.set_exception(error)
         else:
-            flow, before = motion.between(now, before)
-        yield Tick(frame, flow, before.past)
+            for (_, _, answer), mine in zip(waiting, given, strict=True):
+                answer.set_result(mine)
+
+
+def begins(shots: Sequence[Shot], lanes: int) -> list[int]:
+    """The tick at which each shot begins, when every lane dreams a frame a tick and takes the next shot in turn."""
+    free = [0] * lanes
+    ticks = []
+    for shot in shots:
+        assert shot.end is not None
+        tick = heapq.heappop(free)
+        ticks.append(tick)
+        heapq.heappush(free, tick + shot.end - shot.first)
+    return ticks
+
+
+def done_in_step(
+    shots: Sequence[Shot], begun: Sequence[int], segments: Sequence[Segment], every: int
+) -> list[Segment]:
+    """Of the segments that are done, those up to the last tick, a multiple of `every`, that all lanes had reached.
+
+    From there the lanes go on together, so that each batch is what it would have been.
+    """
+    ends = {segment.end for segment in segments}
+    length = max(
+        (tick + (shot.end or 0) - shot.first for shot, tick in zip(shots, begun, strict=True)), default=0
+    )
+
+    def reached(tick: int) -> bool:
+        """Every frame before it is done: what ends there, or ended before."""
+        due = (
+            min(shot.end or 0, shot.first + tick - start)
+            for shot, start in zip(shots, begun, strict=True)
+            if start < tick
+        )
+        return all(end in ends for end in due)
+
+    common = max((tick for tick in range(0, length + every, every) if reached(tick)), default=0)
+    starts = dict(zip((shot.first for shot in shots), begun, strict=True))
+    kept = []
+    for segment in segments:
+        shot = max((first for first in starts if first <= segment.first), default=0)
+        if starts[shot] + segment.end - shot <= common:
+            kept.append(segment)
+    return kept

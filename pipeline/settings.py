@@ -7,6 +7,7 @@ Settings has six groups (input, dream, time, output, speed, run), each a table i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationInfo, field_validator
@@ -184,7 +185,10 @@ class Speed(Group):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = knob(
         "auto", "of the network; auto: bf16 where the machine computes in it, else fp32. The picture is fp32"
     )
-    threads: int = knob(0, "CPU threads; 0: as many as cores", low=0, high=1024)
+    lanes: Annotated[str, StringConstraints(pattern=r"^(auto|[1-9]\d?)$")] = knob(
+        "auto", "shots dreamed side by side, auto or a number; more than 1 looks for the cuts first"
+    )
+    threads: int = knob(0, "CPU threads of each lane; 0: all cores between them", low=0, high=1024)
 
 
 class Run(Group):
@@ -212,6 +216,9 @@ class Run(Group):
 class Settings(Group):
     PRESETS: ClassVar[str] = ""  # what the names of its presets begin with
     NOT_TAKEN: ClassVar[tuple[str, ...]] = ()  # which of a network's own defaults do not suit this door
+    OFFERED: ClassVar[
+        Mapping[str, tuple[str, ...]]
+    ] = {}  # a group -> those of its knobs that are flags; else all
 
     input: Input = Field(default_factory=Input)
     dream: Dream = Field(default_factory=Dream)

@@ -1,11 +1,13 @@
 """Workdir: the plan of a render, what is done, what is left. One folder beside the output until it is whole.
 
 clip_dream.mp4.dreamwork/
-  lock, owner              held by the process that works here
+  lock, owner              held by the process that works here alone
+  00000048.shot            the lock of a shot, where several processes share the film
   plan.json                what the bytes depend on, fixed before the first dream
+  shots.json               where each shot begins and ends, where that is known beforehand
   00000048.json            a finished segment: its frames and times; written last, so what has it is done
   00000048.mp4             its film (none where frames are files of their own)
-  00000048.safetensors     what its last frame leaves to the next; only the newest is kept
+  00000048.safetensors     what its last frame leaves to the next; only the newest of a shot is kept
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import threading
+from bisect import insort
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +29,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from pipeline.clip import Segment
+from pipeline.clip import WHOLE, Segment, Shot
 from pipeline.errors import DeviceError, OutputError, UsageError
 from pipeline.files import whole
 from pipeline.stages.carry import Carried
@@ -33,21 +37,26 @@ from pipeline.stages.carry import Carried
 Plan = dict[str, Any]
 
 PLAN = "plan.json"
+SHOTS = "shots.json"
 LOCKS = ("lock", "owner")
 """The lock itself, and who holds it, for people."""
+
+A_MOMENT = 5  # seconds that a lock is waited for which nobody holds for longer
 
 
 @dataclass
 class Workdir:
     """segments: those that are done, in order. keep: leave the folder, and every state, when all is done.
 
-    spent: what is here is not needed any more.
+    spent: what is here is not needed any more. generations: how many of a shot's newest states are kept.
     """
 
     folder: Path
     keep: bool = False
     segments: list[Segment] = field(default_factory=list)
     spent: bool = False
+    generations: int = 1
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @staticmethod
     @contextmanager
@@ -77,6 +86,37 @@ class Workdir:
                     _clear(folder)
 
     @staticmethod
+    def begin(folder: Path, plan: Plan, find: Callable[[], Sequence[Shot]]) -> tuple[Shot, ...]:
+        """Write down what is to be dreamed, for processes that will share it. Gives the shots; `find` looks for them.
+
+        Goes on with what is done. Raises as `open` does.
+        """
+        with _alone_in(folder):
+            work = Workdir(folder, True, _done(folder, plan))
+            if not work.segments and not _is_of(folder, plan):
+                _clear(folder)
+                with whole(folder / PLAN) as part:
+                    part.write_text(json.dumps(plan, indent=1), encoding="utf-8")
+            return work.shots(find)
+
+    @staticmethod
+    @contextmanager
+    def shared(folder: Path, plan: Plan, shots: Sequence[Shot], *, keep: bool = False) -> Iterator[Workdir]:
+        """Some shots of what was begun, with their segments alone, while other processes dream others.
+
+        Raises as `open` does, and OutputError where one of the shots is being dreamed already.
+        """
+        with ExitStack() as held:
+            for shot in shots:
+                held.enter_context(_held(folder, f"{shot.first:08d}.shot", 0))
+            with _held(folder, LOCKS[0], A_MOMENT):
+                pass  # who holds it for longer works here alone; who comes later sees the locks of the shots
+            if not _is_of(folder, plan):
+                _done(folder, plan)
+                raise OutputError(f"{folder}: was begun with other settings. --fresh starts over.")
+            yield Workdir(folder, keep, _segments(folder, shots))
+
+    @staticmethod
     @contextmanager
     def again(folder: Path) -> Iterator[tuple[Workdir, Plan]]:
         """A film that was kept, and the plan it was made by, for this process alone; it stays as it is."""
@@ -84,8 +124,35 @@ class Workdir:
             yield Workdir(folder, True, _segments(folder)), _read(folder / PLAN)
 
     @property
-    def last(self) -> Segment | None:
-        return self.segments[-1] if self.segments else None
+    def frames(self) -> int:
+        """How many are done."""
+        return sum(segment.end - segment.first for segment in self.segments)
+
+    def last_of(self, shot: Shot) -> Segment | None:
+        """The newest segment of a shot, which go one after the other; None where none is done."""
+        last = None
+        for segment in self.segments:
+            if shot.holds(segment.first) and segment.first == (shot.first if last is None else last.end):
+                last = segment
+        return last
+
+    def keep_only(self, segments: Sequence[Segment]) -> None:
+        """Forget the others, which are dreamed again."""
+        for segment in [own for own in self.segments if own not in segments]:
+            self._record(segment).unlink(missing_ok=True)
+            self.segments.remove(segment)
+
+    def shots(self, find: Callable[[], Sequence[Shot]]) -> tuple[Shot, ...]:
+        """Those of the film, as they were found once and written down here, or else as `find` tells them now."""
+        told = self.folder / SHOTS
+        if not told.is_file():
+            with whole(told) as part:
+                part.write_text(json.dumps({"shots": [asdict(shot) for shot in find()]}), encoding="utf-8")
+        return tuple(Shot(**shot) for shot in _read(told)["shots"])
+
+    @property
+    def knows_shots(self) -> bool:
+        return (self.folder / SHOTS).is_file()
 
     def film(self, first: int) -> Path:
         """The film of the segment that begins with frame `first`."""
@@ -100,15 +167,24 @@ class Workdir:
             held = {name: value for name, value in vars(carried).items() if value is not None}
             state = {name: value.cpu().contiguous().clone() for name, value in held.items()}
             part.write_bytes(save(state))
-        with whole(self.folder / f"{segment.first:08d}.json") as part:
+        with whole(self._record(segment)) as part:
             part.write_text(json.dumps(asdict(segment)), encoding="utf-8")
-        if self.last and not self.keep:
-            self._state(self.last).unlink(missing_ok=True)
-        self.segments.append(segment)
+        with self._turn:
+            insort(self.segments, segment, key=lambda own: own.first)
+            if not self.keep:
+                self._forget_state_before(segment)
 
-    def carried(self, device: torch.device) -> Carried | None:
-        """What the last finished segment leaves to the frame after it; None at the start."""
-        return None if self.last is None else self.left_by(self.last, device)
+    def _record(self, segment: Segment) -> Path:
+        return self.folder / f"{segment.first:08d}.json"
+
+    def _forget_state_before(self, segment: Segment) -> None:
+        """The state that nothing in its shot will go on from any more."""
+        for _ in range(self.generations):
+            at = self.segments.index(segment)
+            if at == 0 or self.segments[at - 1].end != segment.first:
+                return
+            segment = self.segments[at - 1]
+        self._state(segment).unlink(missing_ok=True)
 
     def left_by(self, segment: Segment, device: torch.device) -> Carried:
         """What this one leaves to the frame after it. OutputError where that was not kept, or is damaged."""
@@ -129,9 +205,9 @@ class Workdir:
 
     def kept(self) -> str:
         """What an interruption leaves, for people."""
-        if self.last is None:
+        if not self.segments:
             return "Nothing is kept yet: less than a shot, or two seconds of it, was done."
-        return f"{self.last.end} frames are kept in {self.folder}; the same command goes on."
+        return f"{self.frames} frames are kept in {self.folder}; the same command goes on."
 
 
 @contextmanager
@@ -144,7 +220,22 @@ def _alone_in(folder: Path) -> Iterator[None]:
     ):
         raise OutputError(f"{folder}: is not a work folder of this program. Give another with --workdir.")
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCKS[0], timeout=0)
+    try:
+        with _held(folder, LOCKS[0], 0):
+            for shot in folder.glob("*.shot"):
+                with _held(folder, shot.name, 0):
+                    pass
+            (folder / LOCKS[1]).write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+            yield
+    finally:
+        if all(path.name in LOCKS for path in folder.iterdir()):
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def _held(folder: Path, name: str, seconds: float) -> Iterator[None]:
+    """Hold a lock in the folder. OutputError when somebody else does, for longer than so many seconds."""
+    lock = FileLock(folder / name, timeout=seconds)
     try:
         lock.acquire()
     except Timeout:
@@ -152,12 +243,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
             f"{folder}: is in use by {_owner(folder)}. Wait until that has ended, or give another name with -o."
         ) from None
     try:
-        (folder / LOCKS[1]).write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
         yield
     finally:
         lock.release()
-        if all(path.name in LOCKS for path in folder.iterdir()):
-            shutil.rmtree(folder)
 
 
 def _clear(folder: Path) -> None:
@@ -187,8 +275,15 @@ def _done(folder: Path, plan: Plan) -> list[Segment]:
     return _segments(folder)
 
 
-def _segments(folder: Path) -> list[Segment]:
-    return [Segment(**_read(record)) for record in sorted(folder.glob("[0-9]*.json"))]
+def _is_of(folder: Path, plan: Plan) -> bool:
+    """It was begun with this very plan."""
+    return (folder / PLAN).is_file() and not differences(_read(folder / PLAN), json.loads(json.dumps(plan)))
+
+
+def _segments(folder: Path, shots: Sequence[Shot] = (WHOLE,)) -> list[Segment]:
+    """Those that are done, of some shots."""
+    records = sorted(folder.glob("[0-9]*.json"))
+    return [Segment(**_read(r)) for r in records if any(shot.holds(int(r.stem)) for shot in shots)]
 
 
 def whole_film(folder: Path) -> Plan | None:
@@ -196,7 +291,8 @@ def whole_film(folder: Path) -> Plan | None:
     if not (folder / PLAN).is_file():
         return None
     plan, segments = _read(folder / PLAN), _segments(folder)
-    return plan if segments and segments[-1].end == plan.get("frames", {}).get("count") else None
+    done = sum(segment.end - segment.first for segment in segments)
+    return plan if segments and done == plan.get("frames", {}).get("count") else None
 
 
 def planned_threads(folder: Path) -> int:

@@ -11,9 +11,10 @@ from importlib.metadata import version
 from pipeline import codecs, overrides
 from pipeline.clip import Clip, Deep, Frame, Picture, Pixels
 from pipeline.destination import Destination
+from pipeline.dreamer import Dreamer
 from pipeline.errors import InputError
 from pipeline.files import whole
-from pipeline.render import Dreamer, Reel, Write
+from pipeline.render import Reel, Write
 from pipeline.settings import Settings
 from pipeline.sources import ClipSource, PictureSource, Source
 from pipeline.stages import compare, encode, gif, join, shots, stills

@@ -80,7 +80,7 @@ def drawn(path: Path, size: str, frames: int) -> Path:
 def startup() -> float:
     """CPU seconds of Python, torch and the network, before the first frame."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", "from pipeline.render import Dreamer; Dreamer()"], check=True)
+    subprocess.run([sys.executable, "-c", "from pipeline.dreamer import Dreamer; Dreamer()"], check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -30,11 +30,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline import device
 from pipeline.clip import Size, fit
+from pipeline.dreamer import Dreamer
 from pipeline.net import tap, zoo
 from pipeline.net.cards import card
 from pipeline.net.targets import parse_targets
 from pipeline.ops.objectives import energy
-from pipeline.render import Dreamer
 from pipeline.settings import Input
 from pipeline.sources import SceneSource
 from pipeline.stages import dream

@@ -31,10 +31,10 @@ from steady_ways import ITERATIONS, KNOBS, STEADINESS, WAYS, Film, Make, Way, fi
 from torch import Tensor
 
 from pipeline.clip import Picture, Size, fit
+from pipeline.dreamer import Dreamer
 from pipeline.errors import DreamError
 from pipeline.metrics import Meter, Score, Table, mean
 from pipeline.net import zoo
-from pipeline.render import Dreamer
 from pipeline.stages import flow, stills
 from pipeline.stages.dream import Look, select
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from time import perf_counter, process_time, thread_time
 from typing import Any
 
-from pipeline import codecs, lanes, looks, render
+from pipeline import codecs, dreamer, looks, motion
 from pipeline.clip import Frame
 from pipeline.settings import Input
 from pipeline.sources import SceneSource, open_source
@@ -72,30 +72,30 @@ def stages() -> Clock:
     clock = Clock()
     clock.wrap(flow, "measure", "flow")
     clock.wrap(shots, "is_cut", "cuts")
-    clock.wrap(lanes.Motion, "view", "views")
+    clock.wrap(motion.Motion, "view", "views")
     clock.wrap(dream, "gradient", "forward + backward")
     clock.wrap(carry, "lay", "carry")
     clock.wrap(carry, "keep", "carry")
-    clock.wrap(render, "dream", "rest of the dream")
-    clock.wrap(render.Dreamer, "dream", "to and from the device")
+    clock.wrap(dreamer, "dream", "rest of the dream")
+    clock.wrap(dreamer.Dreamer, "_batch", "to and from the device")
     return clock
 
 
 def bench(args: argparse.Namespace) -> dict[str, Any]:
     clock = stages()
     knobs = {name: getattr(args, name) for name in ("model", "weights", "layers") if getattr(args, name)}
-    dreamer = render.Dreamer(looks.of(**knobs, threads=args.threads))
+    own = dreamer.Dreamer(looks.of(**knobs, threads=args.threads))
     with tempfile.TemporaryDirectory() as folder:
-        clip = drawn(Path(folder), args.size, args.frames, dreamer.threads)
+        clip = drawn(Path(folder), args.size, args.frames, own.threads)
         source = open_source(str(clip), Input())
         pixels = codecs.pixel_format("auto", "h264", source.clip.size)
-        encoding = encode.Encoding("h264", 16, "medium", pixels, dreamer.threads)
+        encoding = encode.Encoding("h264", 16, "medium", pixels, own.threads)
         rows: dict[str, dict[str, float]] = {}
         with encode.film(Path(folder) / "out.mp4", source.clip, encoding) as write:
             box = argparse.Namespace(write=write)
             clock.wrap(box, "write", "encode")
             began = perf_counter(), process_time()
-            for dreamt in dreamer.walk(source):
+            for dreamt in own.walk(source):
                 box.write(dreamt.picture, dreamt.frame)
                 if dreamt.frame.index == 0:
                     rows["first frame"] = _row(clock, began, 1)

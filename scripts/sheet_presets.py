@@ -21,10 +21,10 @@ from pipeline import looks  # isort: skip  (before torch: it has threads sleep w
 import torch
 
 from pipeline.clip import Flow, Picture, Tick
+from pipeline.dreamer import Dreamer
 from pipeline.extras import sheet
 from pipeline.net.cards import card
 from pipeline.overrides import Layer
-from pipeline.render import Dreamer
 from pipeline.settings import Input
 from pipeline.sources import SceneSource, Source, open_source
 from pipeline.stages import stills

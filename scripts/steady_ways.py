@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from pipeline.clip import Clip, Flow, Frame, Picture, Plane, Segment, Size
+from pipeline.dreamer import Dreamer
 from pipeline.metrics import LONG
 from pipeline.ops import motion
 from pipeline.ops.warp import warp
-from pipeline.render import Dreamer
 from pipeline.scene import Scene, demo_scene, photo_scene
 from pipeline.stages import flow, stills
 from pipeline.stages.dream import dream

@@ -11,8 +11,8 @@ import numpy as np
 
 from conftest import texture, tiny_network
 from pipeline.destination import Destination
+from pipeline.dreamer import Dreamer
 from pipeline.film import Made, make
-from pipeline.render import Dreamer
 from pipeline.settings import Input
 from pipeline.sources import open_source
 

@@ -14,10 +14,10 @@ from conftest import texture, tiny_network
 from pipeline import looks
 from pipeline.cli.video import main
 from pipeline.clip import Flow, Frame, Picture, Size, Tick
+from pipeline.dreamer import Dreamer
 from pipeline.errors import InputError, ScheduleError, UsageError
 from pipeline.ops import colour
 from pipeline.ops.objectives import best_match
-from pipeline.render import Dreamer
 from pipeline.settings import Input
 from pipeline.sources import open_source
 from pipeline.sources.companion import Companion

@@ -14,9 +14,9 @@ import pytest
 from conftest import texture, tiny_network
 from pipeline.cli import video
 from pipeline.clip import Segment, Size, Tick
+from pipeline.dreamer import Dreamer
 from pipeline.errors import InputError
-from pipeline.lanes import Motion, ticks
-from pipeline.render import Dreamer
+from pipeline.motion import Motion, ticks
 from pipeline.settings import Input, Settings
 from pipeline.sources import SceneSource, open_source
 from pipeline.stages import memory, shots, stills

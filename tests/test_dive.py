@@ -24,10 +24,10 @@ from pipeline.dive.feedback import FeedbackDive, LivingStill
 from pipeline.dive.layers import Layers
 from pipeline.dive.masters import Climb
 from pipeline.dive.windows import FINER, Windows
+from pipeline.dreamer import Dreamer
 from pipeline.errors import ScheduleError, TargetError, UsageError
 from pipeline.net.cards import card
 from pipeline.ops import resample
-from pipeline.render import Dreamer
 from pipeline.schedule import Schedule
 from pipeline.sources import grounds
 from pipeline.sources.zoom import ZoomSource

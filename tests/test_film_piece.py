@@ -16,11 +16,11 @@ from conftest import texture, tiny_network
 from filming import SMALL, pan, shown, through, write_raw
 from pipeline import piece, render
 from pipeline.destination import Destination
+from pipeline.dreamer import Dreamer, Dreamt
 from pipeline.errors import OutputError, UsageError
 from pipeline.film import Made, make
 from pipeline.fixing import redo
 from pipeline.piece import Piece
-from pipeline.render import Dreamer, Dreamt
 from pipeline.settings import Input
 from pipeline.sources import open_source
 from pipeline.stages import stills

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "pipeline"
 FLOORS = {
     6: {"__init__", "cli"},
-    5: {"render", "film", "writing", "extras", "piece", "fixing", "report", "dive", "farm"},
-    4: {"controls", "sources", "lanes", "workdir", "looks", "recipes", "destination"},
+    5: {"render", "dreamer", "film", "writing", "extras", "piece", "fixing", "report", "dive", "farm"},
+    4: {"controls", "sources", "lanes", "motion", "workdir", "looks", "recipes", "destination"},
     3: {"stages", "metrics"},
     2: {
         "net",

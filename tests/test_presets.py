@@ -16,12 +16,12 @@ from conftest import texture, tiny_network
 from pipeline import looks
 from pipeline.cli.video import main
 from pipeline.clip import Flow, Frame, Picture, Size, Tick
+from pipeline.dreamer import Dreamer
 from pipeline.errors import UsageError
 from pipeline.net import tap
 from pipeline.net.cards import CARDS, card
 from pipeline.net.programme import Programme
 from pipeline.ops import ascent
-from pipeline.render import Dreamer
 from pipeline.settings import Settings
 from pipeline.stages import stills
 

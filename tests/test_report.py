@@ -22,10 +22,10 @@ from pipeline import metrics
 from pipeline.cli import video
 from pipeline.clip import Flow, Size
 from pipeline.destination import Destination
+from pipeline.dreamer import Dreamer, Dreamt
 from pipeline.film import Made, make
 from pipeline.metrics import LONG, Meter
 from pipeline.ops import motion
-from pipeline.render import Dreamer, Dreamt
 from pipeline.report import curves, page, strips, tables, tiles
 from pipeline.report.about import About
 from pipeline.report.curves import Axis, Curve

@@ -25,7 +25,8 @@ from pipeline import render
 from pipeline.cli.progress import Progress
 from pipeline.cli.video import main
 from pipeline.clip import Clip, Frame, Picture, Segment, Size
-from pipeline.render import Dreamer, Dreamt, Write
+from pipeline.dreamer import Dreamer, Dreamt
+from pipeline.render import Write
 from pipeline.workdir import LOCKS, Workdir
 
 COMMAND = [sys.executable, "-m", "pipeline.cli.video"]

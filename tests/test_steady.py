@@ -19,9 +19,9 @@ import pytest
 from conftest import texture, tiny_network
 from pipeline import metrics
 from pipeline.clip import Flow, Picture, Plane, Size
+from pipeline.dreamer import Dreamer, Dreamt
 from pipeline.net import zoo
 from pipeline.net.cards import CARDS
-from pipeline.render import Dreamer, Dreamt
 from pipeline.scene import demo_scene
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))

@@ -172,7 +172,7 @@ def test_no_text_ends_in_anything_but_a_programme_or_an_error_of_ours(text: str)
 
 
 def test_real_weights_dream_a_class_that_they_then_see(shared_data: Path) -> None:
-    from pipeline.render import Dreamer
+    from pipeline.dreamer import Dreamer
     from pipeline.stages import stills
 
     weights = shared_data / "weights" / "squeezenet1_0_imagenet.safetensors"

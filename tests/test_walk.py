@@ -14,9 +14,9 @@ import torch
 import pipeline
 from conftest import texture, tiny_network
 from pipeline.clip import Size
+from pipeline.dreamer import Dreamer
 from pipeline.errors import InputError, UsageError
 from pipeline.lanes import read_ahead
-from pipeline.render import Dreamer
 from pipeline.settings import Input
 from pipeline.sources import ClipSource, PictureSource, open_source
 from pipeline.stages import stills

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.clip import Picture
     from pipeline.dive.exact import ExactDive
     from pipeline.dive.feedback import FeedbackDive, LivingStill
-    from pipeline.render import Dreamt
+    from pipeline.dreamer import Dreamt
 
 BEGUN = 120  # frames that a preview of a feedback dive walks: half a minute
 
@@ -28,14 +28,9 @@ def _dive(
     source: ZoomSource, settings: ZoomSettings, folder: Path, progress: Progress
 ) -> ExactDive | FeedbackDive | LivingStill:
     """The network, loaded, and the way to dive. Here torch is imported, which takes seconds."""
-    from pipeline.dive.exact import ExactDive
-    from pipeline.dive.feedback import FeedbackDive, LivingStill
+    from pipeline.dive.opening import way
 
-    if source.film is not None or settings.zoom.way == "feedback":
-        return FeedbackDive(settings, source)
-    if settings.zoom.zoom.constant == 0:
-        return LivingStill(settings, source)
-    return ExactDive(settings, source, folder, _Told(progress))
+    return way(source, settings, folder, _Told(progress))
 
 
 class _Told:
@@ -62,13 +57,9 @@ def _aimed(source: ZoomSource, settings: ZoomSettings, name: str) -> ZoomSource:
     """The same, with the point it dives into found where that was left open."""
     if settings.zoom.centre != "auto":
         return source
-    from pipeline.dive.aim import strongest
-    from pipeline.dive.base import Dive
-    from pipeline.sources.grounds import unit
+    from pipeline.dive.opening import aimed
 
-    ground = unit(next(source.frames()).picture) if source.ground is None else source.ground
-    point = strongest(ground, source.clip.size, Dive(settings, source).climb_at(0.0))
-    return ZoomSource.of(name, settings, point)
+    return aimed(source, settings, name)
 
 
 def _progress(settings: ZoomSettings, source: ZoomSource) -> Progress:

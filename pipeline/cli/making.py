@@ -26,9 +26,9 @@ from pipeline.sources import PictureSource, SceneSource, Source, open_source
 from pipeline.stages import shots, stills
 
 if TYPE_CHECKING:
+    from pipeline.dreamer import Dreamer, Dreamt
     from pipeline.film import Made, Watch
     from pipeline.piece import Piece
-    from pipeline.render import Dreamer, Dreamt
     from pipeline.settings import Settings
 
 
@@ -241,7 +241,7 @@ def _ready(source: Source, asked: options.Asked) -> tuple[Dreamer, Progress]:
     """The network, loaded, and the progress that will be told. Here torch is imported, which takes seconds."""
     gc.disable()  # an import makes no garbage to look for: half a second sooner
     try:
-        from pipeline.render import Dreamer
+        from pipeline.dreamer import Dreamer
     finally:
         gc.enable()
         gc.freeze()

@@ -60,7 +60,7 @@ def read(
         config=(OmitArgPrefixes, FlagCreatePairsOff),
         compact_help=False,
     )
-    given = {group: _given(asdict(getattr(parsed, group))) for group in model.model_fields}
+    given = {group: _given(asdict(getattr(parsed, group))) for group, _ in _groups(model)}
     run = given["run"]
     layers = [looks.preset(name, model) for name in run.get("preset", ())]
     layers += [overrides.read_tables(Path(name)) for name in run.get("config", ())]
@@ -80,15 +80,20 @@ def read(
 
 def explain(asked: Asked) -> str:
     """The merged settings as a file -c reads back, each with its origin, unit and range."""
+    model = type(asked.settings)
     tables = asked.settings.model_dump(mode="json", exclude_none=True, exclude={"run"})
+    tables = {
+        group: {name: value for name, value in table.items() if name in model.OFFERED.get(group, table)}
+        for group, table in tables.items()
+    }
     notes = {}
-    known = settings.knobs(type(asked.settings))
+    known = settings.knobs(model)
     for group, table in tables.items():
         for name in table:
             about = knobs.facts(known[name][1], name)
             origin = asked.origins.get(f"{group}.{name}", "default")
             notes[f"{group}.{name}"] = "; ".join(filter(None, (origin, about["unit"], _range(about))))
-    return overrides.to_toml(tables, notes)
+    return overrides.to_toml({group: table for group, table in tables.items() if table}, notes)
 
 
 def _flags(model: type[Settings], inputs: str) -> type[Any]:
@@ -111,8 +116,8 @@ def _groups(model: type[Settings]) -> Iterator[tuple[str, type[Any]]]:
     for group, about in model.model_fields.items():
         table = about.annotation
         assert isinstance(table, type)
-        fields = [_flag_field(table, name) for name in table.model_fields]
-        yield group, make_dataclass(group.title(), fields)
+        if offered := model.OFFERED.get(group, tuple(table.model_fields)):
+            yield group, make_dataclass(group.title(), [_flag_field(table, name) for name in offered])
 
 
 def _flag_field(model: type[knobs.Group], name: str) -> tuple[str, Any, Any]:

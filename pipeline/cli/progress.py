@@ -14,7 +14,7 @@ from pipeline.clip import Size
 from pipeline.errors import printable
 
 if TYPE_CHECKING:
-    from pipeline.render import Dreamt
+    from pipeline.dreamer import Dreamt
 
 PLAIN_EVERY = 10.0  # seconds between two plain lines
 WORTH_SAYING = 60.0  # seconds left from which an estimate is told

@@ -9,11 +9,11 @@ from pipeline import device
 from pipeline.clip import Frame
 from pipeline.dive.layers import Layers
 from pipeline.dive.masters import Climb
+from pipeline.dreamer import NO_PICTURE, Dreamer
 from pipeline.net import tap
 from pipeline.net.cards import card
 from pipeline.net.tap import Network
 from pipeline.net.targets import Target
-from pipeline.render import NO_PICTURE, Dreamer
 from pipeline.sources.zoom import ZoomSource
 from pipeline.stages.dream import Look
 from pipeline.zoom_settings import ZoomSettings
@@ -43,7 +43,7 @@ class Dive(Dreamer):
         """What is dreamed at a time."""
         targets = self.layers.at(seconds)
         if targets != self._look[0]:
-            cut = tap.cut(self.network, targets).to(self.device)
+            cut = tap.cut(self.network, targets).on(self.device, self.precision)
             self._look = targets, replace(self.look, cut=cut)
         return self._look[1]
 
@@ -51,8 +51,7 @@ class Dive(Dreamer):
         """How far it is dreamed at a time. Here strength shortens the steps: what is dreamed is dreamed on."""
         index = round(seconds * float(self.source.clip.rate))
         frame = Frame(index, index, Fraction(seconds), NO_PICTURE)
-        iterations, step, _, strength = self._knobs(frame, self.source.clip)
+        iterations, step, _, strength, saturation = self._knobs(frame, self.source.clip)
         look = self.controls.guided(self.look_at(seconds), frame, self.size(self.source.clip.size))
         knobs = self.settings.dream
-        saturation = self._at(knobs.saturation, frame, self.source.clip)
         return Climb(look, iterations, step * strength, knobs.dream_size, knobs.colour, saturation)

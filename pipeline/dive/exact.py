@@ -13,16 +13,16 @@ from typing import Any
 import torch
 
 from pipeline import device
-from pipeline.clip import Flow, Frame, Plane, Segment, Size, fit
+from pipeline.clip import WHOLE, Flow, Frame, Plane, Segment, Shot, Size, fit
 from pipeline.dive import masters
 from pipeline.dive.balance import Balance
 from pipeline.dive.base import BYTES, Dive
 from pipeline.dive.compose import Composer, in_parallel
 from pipeline.dive.store import Store
 from pipeline.dive.windows import Windows
+from pipeline.dreamer import Dreamt
 from pipeline.errors import UsageError
 from pipeline.net.tap import Network
-from pipeline.render import Dreamt
 from pipeline.sources import Source
 from pipeline.sources.zoom import ZoomSource
 from pipeline.stages.carry import Carried
@@ -102,7 +102,12 @@ class ExactDive(Dive):
         return masters.deepened(seed, climb, store.reference(slot - 1), noise, region)
 
     def walk(
-        self, source: Source, last: Segment | None = None, carried: Carried | None = None
+        self,
+        source: Source,
+        last: Segment | None = None,
+        carried: Carried | None = None,
+        shot: Shot = WHOLE,
+        dream: object = None,
     ) -> Generator[Dreamt, None, None]:
         """Every frame, or those after segment `last`."""
         yield from self.frames(source.frames(last))

@@ -13,15 +13,15 @@ import cv2
 import torch
 from torch import Tensor
 
-from pipeline.clip import Flow, Frame, Plane, Segment, Size, Tick
+from pipeline.clip import WHOLE, Flow, Frame, Plane, Segment, Shot, Size, Tick
 from pipeline.dive import balance, masters
 from pipeline.dive.balance import Balance
 from pipeline.dive.base import Dive
 from pipeline.dive.compose import Composer
 from pipeline.dive.masters import Climb
 from pipeline.dive.windows import Windows
+from pipeline.dreamer import Dreamt
 from pipeline.ops import resample
-from pipeline.render import Dreamt
 from pipeline.sources import Source
 from pipeline.sources.grounds import unit
 from pipeline.stages.carry import Carried
@@ -38,7 +38,12 @@ class FeedbackDive(Dive):
 
     @torch.no_grad()
     def walk(
-        self, source: Source, last: Segment | None = None, carried: Carried | None = None
+        self,
+        source: Source,
+        last: Segment | None = None,
+        carried: Carried | None = None,
+        shot: Shot = WHOLE,
+        dream: object = None,
     ) -> Generator[Dreamt, None, None]:
         """Every frame, or those after segment `last`, which left what is `carried`."""
         before = carried.dream if carried else None
@@ -98,7 +103,12 @@ class LivingStill(Dive):
     """No zoom: the picture stays, or turns and pans, and the dream on it lives, by the ordinary walk's own steps."""
 
     def walk(
-        self, source: Source, last: Segment | None = None, carried: Carried | None = None
+        self,
+        source: Source,
+        last: Segment | None = None,
+        carried: Carried | None = None,
+        shot: Shot = WHOLE,
+        dream: object = None,
     ) -> Generator[Dreamt, None, None]:
         """Every frame, or those after segment `last`, which left what is `carried`."""
         for frame in self._seen(source.frames(last)):

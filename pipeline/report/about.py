@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline import looks, overrides
 from pipeline.clip import Clip, Size
-from pipeline.render import Dreamer
+from pipeline.dreamer import Dreamer
 from pipeline.report.curves import number
 from pipeline.report.measure import stride_of
 from pipeline.report.record import Record

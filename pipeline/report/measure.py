@@ -10,8 +10,8 @@ import numpy as np
 
 from pipeline import metrics
 from pipeline.clip import Flow, Picture, Plane, Size
+from pipeline.dreamer import Dreamt
 from pipeline.ops import motion
-from pipeline.render import Dreamt
 
 SAMPLES = 20_000
 """Pixels of a frame that are judged, about; larger frames are judged on a regular grid of them."""

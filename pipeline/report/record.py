@@ -13,8 +13,8 @@ from time import perf_counter
 from typing import Any, get_type_hints
 
 from pipeline.clip import Clip, Plane
+from pipeline.dreamer import Dreamt
 from pipeline.files import whole
-from pipeline.render import Dreamt
 from pipeline.report.measure import Measure, Row
 from pipeline.report.tiles import Tiles, gain_of, tiles
 from pipeline.workdir import Workdir
@@ -50,7 +50,7 @@ class Record:
     @staticmethod
     def of(work: Workdir, clip: Clip, before: Plane | None) -> Record:
         """Going on where `work` stands; before: D of its last frame, None at the start."""
-        return Record(clip, work.folder / "report.jsonl", work.last.end if work.last else 0, before)
+        return Record(clip, work.folder / "report.jsonl", work.frames, before)
 
     def __call__(self, dreamt: Dreamt) -> None:
         began = perf_counter()

@@ -6,9 +6,12 @@ holds still": I source, O dreamed, D = O - I the dream layer, a steadiness, M tr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.clip import Size
@@ -38,6 +41,21 @@ class Carried:
     def nothing(lanes: int, size: Size, device: torch.device) -> Carried:
         zero, blank = torch.zeros(lanes, 1, 1, 1, device=device), torch.zeros(lanes, 3, *size, device=device)
         return Carried(blank, blank, zero, zero)
+
+    @staticmethod
+    def together(lanes: Sequence[Carried]) -> Carried:
+        """As one, without their pasts, which are no matter to the dream."""
+        parts = ((own.dream, own.ground, own.strength, own.effort) for own in lanes)
+        return Carried(*(torch.cat(same) for same in zip(*parts, strict=True)))
+
+    def apart(self) -> list[Carried]:
+        """Each lane's own."""
+        parts = (self.dream, self.ground, self.strength, self.effort)
+        return [Carried(*own) for own in zip(*(torch.split(part, 1) for part in parts), strict=True)]
+
+    def seen(self, past: NDArray[np.float32] | None) -> Carried:
+        """The same, and what the film looked like up to here."""
+        return self if past is None else replace(self, past=torch.from_numpy(past))
 
 
 def lay(

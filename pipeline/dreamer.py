@@ -1,0 +1,306 @@
+"""Dreamer: a network and how to dream with it. Frames that know their motion in, dreamed frames out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline import device, light, looks
+from pipeline.clip import WHOLE, Clip, Deep, Flow, Frame, Picture, Segment, Shot, Size, Tick, fit
+from pipeline.controls import Controls
+from pipeline.errors import DeviceError, InputError, UsageError
+from pipeline.knobs import shares
+from pipeline.lanes import read_ahead
+from pipeline.motion import Motion, View, ticks
+from pipeline.net import tap, zoo
+from pipeline.ops import colour, pyramid
+from pipeline.ops.objectives import OBJECTIVES, Callback, energy
+from pipeline.schedule import Schedule
+from pipeline.settings import Settings
+from pipeline.sources import Source
+from pipeline.stages import carry
+from pipeline.stages.carry import Carried
+from pipeline.stages.dream import Dreamed, Look, dream
+from pipeline.stages.flow import matcher
+
+LIVE_RATE = 24  # frames a second that live pictures are taken for, by schedules in seconds
+
+NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
+
+Due = tuple[Tick, Carried | None, Clip | None]
+"""A frame that is to be dreamed, what was carried to it, and the facts of its film."""
+
+
+@dataclass(frozen=True)
+class Dreamt:
+    """A frame, dreamed. picture: what is shown, uint8 [H, W, 3]: source + strength x dream.
+
+    flow: of the source at dream size, [h, w]. steps: in each octave, of the `iterations` of a full dream; lost:
+    of all of them, those whose gradient was no number. deep: the picture at the depth of its source, where that
+    is to be written.
+    """
+
+    frame: Frame
+    picture: Picture
+    carried: Carried
+    flow: Flow
+    steps: int
+    iterations: int
+    lost: int
+    deep: Deep | None = None
+
+    @property
+    def trust(self) -> float:
+        """In the flow, mean over the picture, 0..1."""
+        return float(self.flow.trust.mean())
+
+    @property
+    def cut(self) -> bool:
+        """Nothing connects it to the frame before."""
+        return self.flow.cut
+
+    @property
+    def dream(self) -> NDArray[np.float32]:
+        """The dream layer, float32 [h, w, 3] at dream size, -1..1: dreamed minus source."""
+        return self.carried.dream[0].permute(1, 2, 0).cpu().numpy()
+
+    @property
+    def pts(self) -> int:
+        return self.frame.pts
+
+    @property
+    def rms(self) -> float:
+        """Strength of the dream layer, grey levels."""
+        return 255 * float(carry.rms(self.carried.dream))
+
+
+class Dreamer:
+    """A network and how to dream with it. Holds no film: what goes from frame to frame is handed on.
+
+    Settings, or single knobs by name (`layers="mixed4c"`); objective: a word, as in the settings, or
+    a function of the targets' activations (a list of [1, C, h, w]) to a tensor [1]. network: one of your
+    own, in place of the settings' model. Raises UsageError, ModelError, DeviceError.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        objective: Callback | str | None = None,
+        network: tap.Network | None = None,
+        **knobs: object,
+    ) -> None:
+        if isinstance(objective, str):  # the settings' word after all
+            knobs, objective = knobs | {"objective": objective}, None
+        if settings and knobs:
+            raise UsageError(f"Give settings or single knobs, not both: {', '.join(knobs)}.")
+        self.settings = settings = settings or looks.of(**_of(network), **knobs)
+        self.device = device.pick(settings.speed.device)
+        self.lanes = device.lanes(settings.speed.lanes, self.device)
+        self.use_threads(settings.speed.threads)
+        self.notes: list[str] = []
+        self._turn = threading.Lock()
+        knob = settings.dream
+        self.network = network or _load(settings)
+        self.precision = device.precision(settings.speed.precision, self.device)
+        self.controls = Controls.of(knob, self.network, self.device, self.precision)
+        self.look = Look(
+            self.controls.first(), OBJECTIVES.get(knob.objective, energy), objective,
+            knob.octaves, knob.octave_scale, knob.jitter, knob.smooth, knob.seed,
+            knob.laplacian, shares(knob.octave_iterations), shares(knob.octave_step),
+            knob.enlarge == "linear",
+        )  # fmt: skip
+        self.motion = _motion(settings, self.device)
+        self._live: tuple[View, Carried] | None = None
+        self._steps = -1
+
+    def use_threads(self, threads: int) -> None:
+        """Dream each lane with so many CPU threads; 0: all cores between them. A dream's last bits depend on it."""
+        apart = self.lanes if self.device.type == "cpu" else 1
+        self.threads = device.use_threads(threads, apart)
+
+    def size(self, frame: Size) -> Size:
+        """The size that frames of this size are dreamed at."""
+        return fit(frame, self.settings.dream.dream_size)
+
+    def walk(
+        self,
+        source: Source,
+        last: Segment | None = None,
+        carried: Carried | None = None,
+        shot: Shot = WHOLE,
+        dream: Callable[[Due], Dreamt] | None = None,
+    ) -> Generator[Dreamt, None, None]:
+        """The film goes by, or one shot of it. From its start, or after segment `last`, which left `carried`.
+
+        dream: what dreams each frame, in place of this alone.
+        """
+        dream = dream or self.dream_due
+        past = None if carried is None or carried.past is None else carried.past.cpu().numpy()
+        moving = ticks(source, last or shot.before, self.size, self.motion, past, shot)
+        with closing(read_ahead(moving)) as ahead:
+            for tick in ahead:
+                dreamt = dream((tick, carried, source.clip))
+                carried = dreamt.carried
+                yield dreamt
+
+    def dream(self, tick: Tick, carried: Carried | None = None, clip: Clip | None = None) -> Dreamt:
+        """One frame: lay the carried dream on it, climb what is owed, keep what is new."""
+        return self.together([(tick, carried, clip)])[0]
+
+    def dream_due(self, due: Due) -> Dreamt:
+        return self.together([due])[0]
+
+    def together(self, frames: Sequence[Due]) -> list[Dreamt]:
+        """A frame of each lane, in as few batches as their sizes and schedules allow. Nothing crosses lanes."""
+        batches: dict[object, list[int]] = {}
+        for place, (tick, _, clip) in enumerate(frames):
+            batches.setdefault(self._alike(tick.frame, clip), []).append(place)
+        dreamt: dict[int, Dreamt] = {}
+        for places in batches.values():
+            dreamt |= zip(places, self._fitting([frames[place] for place in places]), strict=True)
+        return [dreamt[place] for place in range(len(frames))]
+
+    def _alike(self, frame: Frame, clip: Clip | None) -> object:
+        """Frames for which this is the same can be dreamed as one batch."""
+        return frame.size, frame.deep is None, self._knobs(frame, clip)
+
+    def _fitting(self, frames: Sequence[Due]) -> list[Dreamt]:
+        """As one batch, or in halves where the memory is too small for that: then for good."""
+        if len(frames) > self.lanes:
+            half = -(-len(frames) // 2)
+            return self._fitting(frames[:half]) + self._fitting(frames[half:])
+        try:
+            return self._batch(frames)
+        except DeviceError:
+            if len(frames) == 1:
+                raise
+            device.let_go(self.device)
+            self.lanes = -(-len(frames) // 2)
+            self.notes.append(
+                f"The memory was too small for {len(frames)} lanes: {self.lanes} were dreamed at once."
+            )
+        return self._fitting(frames)
+
+    @torch.no_grad()
+    def _batch(self, frames: Sequence[Due]) -> list[Dreamt]:
+        """Frames of one size and one set of knobs, dreamed at once."""
+        moving, clip = [tick for tick, _, _ in frames], frames[0][2]
+        still = [tick.frame for tick in moving]
+        size = self.size(still[0].size)
+        if self.settings.dream.iterations.constant == 0:
+            blank = Carried.nothing(1, size, self.device)
+            return [Dreamt(t.frame, t.frame.picture, blank, t.flow, 0, 0, 0, t.frame.deep) for t in moving]
+        iterations, step, steadiness, strength, saturation = self._knobs(still[0], clip)
+        with device.memory(f"dreaming at {size}"):
+            full = self._tensor([frame.picture.transpose(2, 0, 1) for frame in still]) / 255
+            source = pyramid.resize(full, size).clamp(0, 1)
+            where = self._tensor([tick.flow.backward.transpose(2, 0, 1) for tick in moving])
+            trust = self._tensor([tick.flow.trust[None] for tick in moving])
+            before = Carried.together([own or Carried.nothing(1, size, self.device) for _, own, _ in frames])
+            with self._turn:  # guides and masks are read by one lane at a time
+                look = self.controls.at(self.look, still, clip, source)
+            octaves = len(look.sizes(size))
+
+            if self.settings.time.carry == "blend":
+                seed, owed = carry.blend(source, before, trust, steadiness)
+            else:
+                seed, owed = carry.lay(source, before, where, trust, steadiness, iterations * step, octaves)
+            dreamed = dream(look, seed, owed, iterations, step) if iterations else Dreamed.nothing(source)
+            after = carry.keep(source, dreamed.picture, before, trust, iterations * step)
+
+            shown = colour.shown(after.dream, self.settings.dream.colour, saturation)
+            layers = strength * pyramid.resize(shown, still[0].size)
+            pictures = _arrays((full + layers).mul(255).round_().clamp_(0, 255).byte())
+            deeps = [
+                light.lay(frame.deep, layer) if frame.deep else None
+                for frame, layer in zip(still, _arrays(layers) if still[0].deep else pictures, strict=True)
+            ]
+            lost = dreamed.lost.tolist()
+        return [
+            Dreamt(
+                tick.frame, pictures[lane], own.seen(tick.past), tick.flow,
+                dreamed.steps[lane], iterations, lost[lane], deeps[lane],
+            )
+            for lane, (tick, own) in enumerate(zip(moving, after.apart(), strict=True))
+        ]  # fmt: skip
+
+    def step(self, picture: Picture) -> Picture:
+        """Live pictures: dream on the next one, uint8 RGB [H, W, 3], steady with those given before. InputError."""
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+            raise InputError(
+                f"Expected a picture uint8 [H, W, 3], got {picture.dtype} {list(picture.shape)}."
+            )
+        before, carried = self._live or (None, None)
+        now = self.motion.view(picture, self.size(Size(*picture.shape[:2])))
+        if before is not None and before.seen.shape != now.seen.shape:
+            before, carried = None, None
+        self._steps += 1
+        frame = Frame(self._steps, self._steps, Fraction(self._steps, LIVE_RATE), picture)
+        flow, now = self.motion.between(now, before)
+        dreamt = self.dream(Tick(frame, flow), carried)
+        self._live = now, dreamt.carried
+        return dreamt.picture
+
+    def _knobs(self, frame: Frame, clip: Clip | None) -> tuple[int, float, float, float, float]:
+        """iterations, step, steadiness, strength and saturation as they stand at this frame."""
+        knobs = self.settings.dream
+        told = (knobs.iterations, knobs.step, self.settings.time.steadiness, knobs.strength, knobs.saturation)
+        iterations, *others = (self._at(knob, frame, clip) for knob in told)
+        step, steadiness, strength, saturation = others
+        return round(iterations), step, steadiness, strength, saturation
+
+    @staticmethod
+    def _at(knob: Schedule, frame: Frame, clip: Clip | None) -> float:
+        rate = float(clip.rate) if clip else None
+        last = clip.frames - 1 if clip and clip.frames else None
+        return knob.at(frame.index, float(frame.time), rate=rate, last=last)
+
+    def rehearse(self, clip: Clip) -> None:
+        """Read every schedule at every frame, so that one that fails does it now. ScheduleError, InputError."""
+        if self.settings.dream.iterations.constant != 0:
+            self.controls.check(self.look, self.size(clip.size))
+        for index in range(clip.frames or 1):
+            frame = Frame(index, index, index / clip.rate, NO_PICTURE)
+            self._knobs(frame, clip)
+            self.controls.programme.at(index, float(frame.time), float(clip.rate))
+
+    def _tensor(self, arrays: Sequence[NDArray[np.float32] | Picture]) -> Tensor:
+        return torch.from_numpy(np.stack(arrays)).to(self.device).float()
+
+
+def _arrays(pictures: Tensor) -> list[NDArray[Any]]:
+    """[L, 3, H, W] on the device as L of [H, W, 3] on the CPU."""
+    return list(pictures.permute(0, 2, 3, 1).cpu().contiguous().numpy())
+
+
+def _load(settings: Settings) -> tap.Network:
+    weights = Path(settings.dream.weights) if settings.dream.weights else None
+    return zoo.load(settings.dream.model, weights, progress=not _silent(settings))
+
+
+def _motion(settings: Settings, on: torch.device) -> Motion:
+    """How the film's motion is found. Without iterations there is nothing to hold still, and none is looked for."""
+    time = settings.time
+    if settings.dream.iterations.constant == 0:
+        time = time.model_copy(update={"flow": "none"})
+    weights = Path(time.flow_weights) if time.flow_weights else None
+    return Motion(time, matcher(time.flow, weights, on, progress=not _silent(settings)))
+
+
+def _silent(settings: Settings) -> bool:
+    return settings.run.quiet or settings.run.progress in ("json", "none")
+
+
+def _of(network: tap.Network | None) -> dict[str, object]:
+    return {} if network is None else {"model": network.card.name}

@@ -1,0 +1,127 @@
+"""Motion: how the picture moves from frame to frame. A source's frames in, frames that know their motion out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.clip import WHOLE, Flow, Frame, Picture, Plane, Segment, Shot, Size, Tick
+from pipeline.settings import Time
+from pipeline.sources import Source
+from pipeline.stages import flow, memory, shots
+from pipeline.stages.flow import Match
+
+
+@dataclass(frozen=True)
+class View:
+    """What motion is measured on: the picture at dream size, uint8 [h, w] or [h, w, 3], and its thumb.
+
+    past: what the next is compared with, float32 [2, 90, 160]: the last thumb that was not blank, and the memory.
+    """
+
+    seen: NDArray[np.uint8]
+    thumb: shots.Thumb
+    past: Plane
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How the picture moves from view to view, as the settings say. match: how two views are laid over each other."""
+
+    time: Time
+    match: Match = flow.dis
+
+    def view(self, picture: Picture, size: Size) -> View:
+        """Of a frame with nothing before it. size: of the dream."""
+        look = flow.luma if self.match is flow.dis else flow.colours
+        seen = look(picture, size)
+        enough = size.height >= shots.THUMB.height and size.width >= shots.THUMB.width
+        thumb = shots.thumb(seen if enough else picture)
+        past = np.stack([thumb.astype(np.float32), memory.impression(shots.relief(thumb))])
+        return View(seen, thumb, past)
+
+    def between(self, now: View, before: View | None) -> tuple[Flow, View]:
+        """How it moved, and `now` as the next is to be compared with it.
+
+        No motion at the start, after a cut, or with --flow none; that of a blend, which knows none, stands still.
+        """
+        size = Size(*now.seen.shape[:2])
+        if before is None:
+            return Flow.none(size), now
+        blank = shots.is_blank(now.thumb)
+        after = replace(now, past=before.past) if blank else now
+        if self.time.flow == "none":
+            return Flow.alone(size), after
+        if self.is_cut(now, before):
+            return Flow.none(size), now
+        if self.time.carry == "blend":
+            return Flow.still(size), after
+        measured = flow.measure(now.seen, before.seen, self.match)
+        if blank:
+            return measured, after
+        recalled, remembered = memory.recalled(measured, now.past[1], before.past[1])
+        return recalled, replace(now, past=np.stack([now.past[0], remembered]))
+
+    def is_cut(self, now: View, before: View) -> bool:
+        """Whether nothing connects the two, where cuts are looked for."""
+        if self.time.cuts != "auto" or self.time.flow == "none":
+            return False
+        return shots.is_cut(now.thumb, before.past[0].astype(np.uint8))
+
+    def starts(self, source: Source) -> frozenset[int]:
+        """The frames that cuts were told for."""
+        told = shots.file_of(self.time.cuts)
+        return shots.starts(shots.listed(told), source.counted())[0] if told else frozenset()
+
+
+def ticks(
+    source: Source,
+    last: Segment | None,
+    dream_size: Callable[[Size], Size],
+    motion: Motion,
+    past: Plane | None = None,
+    shot: Shot = WHOLE,
+) -> Generator[Tick, None, None]:
+    """Each frame of a shot with its motion, or those after segment `last`, which left `past`."""
+    before = None
+    starts = motion.starts(source) | {shot.first}
+    for frame in source.frames(last):
+        if shot.end is not None and frame.index >= shot.end:
+            return
+        size = dream_size(frame.size)
+        now = motion.view(frame.picture, size)
+        if last is not None and frame.index < last.end:
+            before = now if past is None else replace(now, past=past)
+            continue
+        if frame.index in starts:
+            flow, before = Flow.none(size), now
+        elif frame.flow:
+            flow, before = frame.flow, now
+        else:
+            flow, before = motion.between(now, before)
+        yield Tick(frame, flow, before.past)
+
+
+def shots_of(
+    source: Source, dream_size: Callable[[Size], Size], motion: Motion, seen: Callable[[Frame], None]
+) -> tuple[Shot, ...]:
+    """The shots of a film, found by looking through all of it once. seen: called after every frame.
+
+    They begin where `ticks` finds its cuts. A source that tells its own motion has none.
+    """
+    before, index = None, -1
+    firsts, starts = [0], motion.starts(source)
+    for frame in source.frames():
+        index = frame.index
+        now = motion.view(frame.picture, dream_size(frame.size))
+        if index and (index in starts or (not frame.flow and before and motion.is_cut(now, before))):
+            firsts.append(index)
+        elif before and shots.is_blank(now.thumb):
+            now = replace(now, past=before.past)
+        before = now
+        seen(frame)
+    ends = [*firsts[1:], index + 1]
+    return tuple(Shot(first, end) for first, end in zip(firsts, ends, strict=True))
