@@ -68,9 +68,9 @@ def render(
 def _dream(film: _Film, shot: Shot, first_of: First, dream: Callable[[Due], Dreamt] | None = None) -> None:
     """What is left of a shot. first_of: told of each frame in turn. dream: what dreams each, if not the dreamer."""
     last = film.work.last_of(shot)
-    carried = None if last is None else film.work.left_by(last, film.dreamer.device)
     if last is not None and last.end == shot.end:
         return
+    carried = None if last is None else film.work.left_by(last, film.dreamer.device)
     dreams = film.dreamer.walk(film.source, last, carried, shot, dream)
     with closing(dreams):
         for first, segment in groupby(dreams, key=first_of):

@@ -13,8 +13,6 @@ clip_dream.mp4.dreamwork/
 from __future__ import annotations
 
 import json
-import os
-import platform
 import shutil
 import threading
 from bisect import insort
@@ -25,23 +23,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from pipeline import locks
 from pipeline.clip import WHOLE, Segment, Shot
 from pipeline.errors import DeviceError, OutputError, UsageError
 from pipeline.files import whole
+from pipeline.locks import LOCKS, alone_in
 from pipeline.stages.carry import Carried
 
 Plan = dict[str, Any]
 
 PLAN = "plan.json"
 SHOTS = "shots.json"
-LOCKS = ("lock", "owner")
-"""The lock itself, and who holds it, for people."""
-
-A_MOMENT = 5  # seconds that a lock is waited for which nobody holds for longer
 
 
 @dataclass
@@ -69,7 +64,7 @@ class Workdir:
         Raises UsageError when it was started with another plan, naming what differs, and OutputError when the
         folder is somebody else's, in use, or cannot be written.
         """
-        with _alone_in(folder):
+        with alone_in(folder, PLAN):
             work = Workdir(folder, keep, [] if fresh else _done(folder, plan))
             if resume and not work.segments:
                 raise UsageError(
@@ -91,7 +86,7 @@ class Workdir:
 
         Goes on with what is done. Raises as `open` does.
         """
-        with _alone_in(folder):
+        with alone_in(folder, PLAN):
             work = Workdir(folder, True, _done(folder, plan))
             if not work.segments and not _is_of(folder, plan):
                 _clear(folder)
@@ -108,9 +103,7 @@ class Workdir:
         """
         with ExitStack() as held:
             for shot in shots:
-                held.enter_context(_held(folder, f"{shot.first:08d}.shot", 0))
-            with _held(folder, LOCKS[0], A_MOMENT):
-                pass  # who holds it for longer works here alone; who comes later sees the locks of the shots
+                held.enter_context(locks.shared(folder, f"{shot.first:08d}"))
             if not _is_of(folder, plan):
                 _done(folder, plan)
                 raise OutputError(f"{folder}: was begun with other settings. --fresh starts over.")
@@ -120,7 +113,7 @@ class Workdir:
     @contextmanager
     def again(folder: Path) -> Iterator[tuple[Workdir, Plan]]:
         """A film that was kept, and the plan it was made by, for this process alone; it stays as it is."""
-        with _alone_in(folder):
+        with alone_in(folder, PLAN):
             yield Workdir(folder, True, _segments(folder)), _read(folder / PLAN)
 
     @property
@@ -210,57 +203,12 @@ class Workdir:
         return f"{self.frames} frames are kept in {self.folder}; the same command goes on."
 
 
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock. The system lets go of it when its owner dies, however that happens."""
-    if (
-        folder.is_dir()
-        and not (folder / PLAN).is_file()
-        and any(p.name not in LOCKS for p in folder.iterdir())
-    ):
-        raise OutputError(f"{folder}: is not a work folder of this program. Give another with --workdir.")
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with _held(folder, LOCKS[0], 0):
-            for shot in folder.glob("*.shot"):
-                with _held(folder, shot.name, 0):
-                    pass
-            (folder / LOCKS[1]).write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
-            yield
-    finally:
-        if all(path.name in LOCKS for path in folder.iterdir()):
-            shutil.rmtree(folder)
-
-
-@contextmanager
-def _held(folder: Path, name: str, seconds: float) -> Iterator[None]:
-    """Hold a lock in the folder. OutputError when somebody else does, for longer than so many seconds."""
-    lock = FileLock(folder / name, timeout=seconds)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise OutputError(
-            f"{folder}: is in use by {_owner(folder)}. Wait until that has ended, or give another name with -o."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _clear(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
         elif path.name not in LOCKS:
             path.unlink()
-
-
-def _owner(folder: Path) -> str:
-    try:
-        return (folder / LOCKS[1]).read_text(encoding="utf-8")[:200] or "another process"
-    except (OSError, UnicodeDecodeError):
-        return "another process"
 
 
 def _done(folder: Path, plan: Plan) -> list[Segment]:

@@ -1,7 +1,7 @@
 """How still a dream holds: clips of known motion in; ways of dreaming them, side by side, as table, JSON, PNG out.
 
     scripts/bench_steady.py [--clips demo,PHOTOS/] [--size 320x180] [--frames 48] [--json FILE] [--sheet FILE.png]
-                            [--model NAME --weights FILE --layers LAYERS] [--ways NAME;NAME]
+                            [--model NAME --weights FILE --layers LAYERS] [--ways NAME;NAME] [--in-sight]
 
 A clip is slow, fast or noisy (the drawn scene; all three: demo), or photographs, BACK+FRONT or a folder's first two:
 the first under a slow pan, zoom and turn while a piece of the second moves over it. `!` marks what misses its gate.
@@ -150,6 +150,9 @@ def arguments() -> argparse.Namespace:
     parse.add_argument(
         "--ways", default=";".join(WAYS), help="some of these; independent frames always come first"
     )
+    parse.add_argument(
+        "--in-sight", action="store_true", help="F8 only of what nothing passed over in the eight frames"
+    )
     parse.add_argument("--threads", type=int, default=0)
     parse.add_argument("--json", type=Path)
     parse.add_argument("--sheet", type=Path)
@@ -170,7 +173,8 @@ def bench(options: argparse.Namespace) -> bool:
     rows: list[tuple[str, list[Picture]]] = []
     numbers: dict[str, Any] = {}
     met = True
-    for film in films(options.clips.split(","), fit(Size(360, 640), options.size), options.frames):
+    size = fit(Size(360, 640), options.size)
+    for film in films(options.clips.split(","), size, options.frames, in_sight=options.in_sight):
         columns = sorted({round(frame) for frame in np.linspace(0, len(film) - 1, COLUMNS)})
         label = f"{film.name}\n\nframes\n" + textwrap.fill(", ".join(map(str, columns)), 13)
         rows.append((label, [film.pictures[index] for index in columns]))

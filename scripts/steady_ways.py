@@ -40,15 +40,23 @@ Make = Callable[..., Dreamer]
 
 
 class Film:
-    """A scene, its pictures and its exact motion, drawn once for all ways. calm: little is hidden or uncovered."""
+    """A scene, its pictures and its exact motion, drawn once for all ways. calm: little is hidden or uncovered.
 
-    def __init__(self, name: str, scene: Scene, *, calm: bool) -> None:
+    in_sight: over eight frames, trust only what was hidden in none of those between.
+    """
+
+    def __init__(self, name: str, scene: Scene, *, calm: bool, in_sight: bool = False) -> None:
         self.name, self.scene, self.calm = name, scene, calm
         self.pictures = [scene.picture(index) for index in range(scene.frames)]
         self.flows = [
             {lag: scene.flow(index, index - lag) for lag in (1, LONG) if lag <= index}
             for index in range(scene.frames)
         ]
+        if in_sight:
+            for index, known in enumerate(self.flows[LONG:], LONG):
+                between = [scene.flow(index, index - lag).trust for lag in range(1, LONG)]
+                far = known[LONG]
+                known[LONG] = Flow(far.backward, np.minimum.reduce([far.trust, *between]))
 
     def __len__(self) -> int:
         return self.scene.frames
@@ -88,20 +96,20 @@ class Playing:
             yield Frame(index, index, index / self.clip.rate, picture, flow=known)
 
 
-def films(words: Iterable[str], size: Size, frames: int) -> Iterator[Film]:
+def films(words: Iterable[str], size: Size, frames: int, *, in_sight: bool = False) -> Iterator[Film]:
     """Of each word: slow, fast, noisy, all three (demo), or photographs: BACK+FRONT, or a folder's first two."""
     rate = Fraction(size.height, CALM_HEIGHT)
     shape = (size, rate, float(frames / rate))
     for word in words:
         if word == "demo" or word in DRAWN:
             for name in DRAWN if word == "demo" else (word,):
-                yield Film(name, demo_scene(*shape, name), calm=name == "slow")
+                yield Film(name, demo_scene(*shape, name), calm=name == "slow", in_sight=in_sight)
         else:
             paths = [Path(part) for part in word.split("+")]
             paths = list(stills.in_folder(paths[0]).values()) if paths[0].is_dir() else paths
             back, front = paths[0], paths[min(1, len(paths) - 1)]
             scene = photo_scene(stills.read(back), stills.read(front), *shape, "slow")
-            yield Film(f"{back.stem}+{front.stem}", scene, calm=True)
+            yield Film(f"{back.stem}+{front.stem}", scene, calm=True, in_sight=in_sight)
 
 
 class Shown(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.clip import Frame, Picture
+from pipeline.clip import Clip, Frame, Picture, Segment, Size
 from pipeline.net.cards import Card
 from pipeline.net.tap import Network
 
@@ -100,3 +100,27 @@ def make_clip(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+class ShotsSource:
+    """Pictures in memory as a source: a shot of each length, each of one picture that drifts."""
+
+    damaged = 0
+
+    def __init__(self, shots: list[int]) -> None:
+        self.pictures: list[Picture] = []
+        for seed, length in enumerate(shots):
+            wide = texture(24, 64, seed)
+            self.pictures += [np.ascontiguousarray(wide[:, k : k + 24]) for k in range(length)]
+        self.clip = Clip("memory", Size(24, 24), Fraction(1, 24), Fraction(24), len(self.pictures))
+
+    def frames(self, last: Segment | None = None) -> Iterator[Frame]:
+        for index in range(0 if last is None else last.end - 1, len(self.pictures)):
+            yield Frame(index, index, Fraction(index, 24), self.pictures[index])
+
+    def counted(self) -> range:
+        return range(len(self.pictures))
+
+
+class KilledError(Exception):
+    pass

@@ -13,7 +13,19 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "pipeline"
 FLOORS = {
     6: {"__init__", "cli"},
-    5: {"render", "dreamer", "film", "writing", "extras", "piece", "fixing", "report", "dive", "farm"},
+    5: {
+        "render",
+        "dreamer",
+        "film",
+        "writing",
+        "extras",
+        "piece",
+        "fixing",
+        "report",
+        "dive",
+        "atlas",
+        "farm",
+    },
     4: {"controls", "sources", "lanes", "motion", "workdir", "looks", "recipes", "destination"},
     3: {"stages", "metrics"},
     2: {
@@ -29,8 +41,19 @@ FLOORS = {
         "tags",
         "exr",
         "files",
+        "locks",
     },
-    1: {"clip", "knobs", "settings", "zoom_settings", "overrides", "schedule", "expression", "errors"},
+    1: {
+        "clip",
+        "knobs",
+        "settings",
+        "zoom_settings",
+        "atlas_settings",
+        "overrides",
+        "schedule",
+        "expression",
+        "errors",
+    },
 }
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -14,17 +14,16 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conftest import texture, tiny_network
+from conftest import KilledError, ShotsSource, tiny_network
 from pipeline import render
 from pipeline.cli.progress import Progress
 from pipeline.cli.video import main
-from pipeline.clip import Clip, Frame, Picture, Segment, Size
+from pipeline.clip import Segment
 from pipeline.dreamer import Dreamer, Dreamt
 from pipeline.render import Write
 from pipeline.workdir import LOCKS, Workdir
@@ -287,32 +286,11 @@ def test_frames_of_a_kept_film_are_dreamed_again_from_the_state_before_them(
     assert len(packets(film.out)) == 2
 
 
-class Reel:
-    """Pictures in memory as a source: a shot of each length, each of one picture that drifts."""
-
-    damaged = 0
-
-    def __init__(self, shots: list[int]) -> None:
-        self.pictures: list[Picture] = []
-        for seed, length in enumerate(shots):
-            wide = texture(24, 64, seed)
-            self.pictures += [np.ascontiguousarray(wide[:, k : k + 24]) for k in range(length)]
-        self.clip = Clip("memory", Size(24, 24), Fraction(1, 24), Fraction(24), len(self.pictures))
-
-    def frames(self, last: Segment | None = None) -> Iterator[Frame]:
-        for index in range(0 if last is None else last.end - 1, len(self.pictures)):
-            yield Frame(index, index, Fraction(index, 24), self.pictures[index])
-
-
-class KilledError(Exception):
-    pass
-
-
 DREAMER = Dreamer(network=tiny_network(), layers="soft", octaves=1, iterations=1, jitter=2, threads=1)
 
 
 def rendered(
-    source: Reel, folder: Path, film: dict[int, list[bytes]], kill_after: int
+    source: ShotsSource, folder: Path, film: dict[int, list[bytes]], kill_after: int
 ) -> list[Segment] | None:
     """What is done when all is; None when the process died after writing so many frames, or segments' ends."""
     left = kill_after
@@ -348,7 +326,7 @@ def rendered(
 def test_every_frame_is_there_once_in_order_and_as_if_nothing_had_happened(
     shots: list[int], length: int, kills: list[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    source, folder = Reel(shots), tmp_path_factory.mktemp("work")
+    source, folder = ShotsSource(shots), tmp_path_factory.mktemp("work")
     usual, render.SEGMENT = render.SEGMENT, Fraction(length, 24)
     try:
         undisturbed: dict[int, list[bytes]] = {}

@@ -63,7 +63,7 @@ def test_every_gate_is_met_where_motion_is_known() -> None:
 def test_the_network_in_the_box_meets_every_gate() -> None:
     knobs = KNOBS | {"step": CARDS["builtin"].step}  # as it dreams unless it is asked for more
     missing = missed_by(partial(Dreamer, network=zoo.load("builtin"), threads=2, **knobs), "slow")
-    assert missing.pop("less", 15) > 5  # its frames hold rather still by themselves
+    assert missing.pop("less", 15) > 4  # at so small a step its frames hold rather still by themselves
     assert missing == {}
 
 

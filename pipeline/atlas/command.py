@@ -16,7 +16,7 @@ ASKED = ("--", "DREAM_")  # where a value comes from that no preset and no file 
 
 
 def command(source: str, settings: Settings, origins: Mapping[str, str]) -> Callable[[Tile, str], str]:
-    """Gives a function of a tile and a --dream-size ("": the film's own) to the line.
+    """Gives a function of a tile and a --dream-size to the line.
 
     source: the INPUT as it was given, "" for the drawn scene. Whatever was asked for besides is said again.
     """
@@ -32,7 +32,7 @@ def command(source: str, settings: Settings, origins: Mapping[str, str]) -> Call
         words = ["dream-video", source or "--demo", *again, "--layers", tile.layers]
         words += ["--objective", tile.objective] if tile.objective else []
         words += ["--step", f"{tile.step:g}"]
-        words += ["--dream-size", dream_size or "full"]
+        words += ["--dream-size", dream_size]
         return quoted(words)
 
     return line

@@ -11,11 +11,11 @@ import torch
 
 from pipeline.atlas.plan import Chapter, Row, Tile
 from pipeline.clip import Clip, Flow, Frame, Picture, Size, Tick, fit
-from pipeline.errors import InputError, UsageError
+from pipeline.dreamer import Dreamer
+from pipeline.errors import InputError
 from pipeline.net.tap import Network
 from pipeline.ops import pyramid
 from pipeline.ops.objectives import OBJECTIVES, energy
-from pipeline.dreamer import Dreamer
 from pipeline.schedule import Schedule
 from pipeline.settings import Settings
 from pipeline.stages import stills
@@ -51,8 +51,6 @@ class Dreams:
     def of(settings: Settings, network: Network, clip: Clip, frame: Frame) -> Dreams:
         """frame: of the clip, at its full size; it is shrunk to the size of the tiles first."""
         size = fit(frame.size, settings.dream.dream_size)
-        if settings.dream.step.constant is None:
-            raise UsageError("--step: an atlas is of one moment. Give a number.")
         small = replace(frame, picture=stills.resized(frame.picture, size), deep=None)
         return Dreams(settings, network, clip, small, {})
 

@@ -41,9 +41,7 @@ class About:
     notes: Sequence[str] = ()
 
 
-def page(
-    about: About, source: Picture, chapters: Sequence[Chapter], pictures: Mapping[Tile, Picture]
-) -> str:
+def page(about: About, source: Picture, chapters: Sequence[Chapter], pictures: Mapping[Tile, Picture]) -> str:
     """The whole page as text. Tiles without a picture are left out."""
     script = (HERE / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

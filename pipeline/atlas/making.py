@@ -1,0 +1,96 @@
+"""Making: a picture and settings in, the page and the sheet of an atlas out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.atlas.command import ASKED, command, quoted
+from pipeline.atlas.dreams import Dreams, tile_size
+from pipeline.atlas.page import About, page
+from pipeline.atlas.plan import Tile, chapters
+from pipeline.atlas.sheet import sheet
+from pipeline.atlas_settings import AtlasSettings, channels_of
+from pipeline.clip import Clip, Frame, Picture, Size
+from pipeline.errors import InputError
+from pipeline.files import whole
+from pipeline.net import zoo
+from pipeline.net.tap import Network
+from pipeline.stages import stills
+
+Begin = Callable[[int, Size, float], None]
+"""Told once how many dreams there will be, of what size, and in about how many seconds."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an atlas is of. name: INPUT as it was given, "" for the drawn scene. frame: of the clip, whole."""
+
+    name: str
+    clip: Clip
+    frame: Frame
+
+
+def make(
+    subject: Subject,
+    settings: AtlasSettings,
+    origins: Mapping[str, str],
+    files: tuple[Path, Path],
+    begin: Begin,
+    watch: Callable[[], None],
+) -> list[str]:
+    """Dream every tile, then write `files`, the page and the sheet. Gives what is to be told, a line each.
+
+    origins: "group.name" -> where a setting came from. watch: called after every dream. Raises the errors of
+    networks, layers and pictures.
+    """
+    knobs = settings.dream
+    asked = {name for name, origin in origins.items() if origin.startswith(ASKED)}
+    size = knobs.dream_size if "dream.dream_size" in asked else tile_size(subject.frame.size)
+    settings = settings.model_copy(update={"dream": knobs.model_copy(update={"dream_size": size})})
+    silent = settings.run.quiet or settings.run.progress in ("json", "none")
+    network = zoo.load(knobs.model, Path(knobs.weights) if knobs.weights else None, progress=not silent)
+    channels = channels_of(settings.atlas.channels) if settings.atlas.channels else None
+    layers = knobs.layers if "dream.layers" in asked else ""
+    plan = chapters(network, layers, channels, knobs.step.constant or 0.0, guided=bool(knobs.guide))
+
+    dreams = Dreams.of(settings, network, subject.clip, subject.frame)
+    begin(sum(len(row.tiles) for chapter in plan for row in chapter.rows), dreams.size, dreams.seconds(plan))
+    pictures: dict[Tile, Picture] = {}
+    for tile, picture in dreams.pictures(plan):
+        pictures[tile] = picture
+        watch()
+    if not pictures:
+        raise InputError(next(iter(dreams.left_out.values())))
+
+    notes = [f"{name} is left out. {why}" for name, why in dreams.left_out.items()]
+    line = command(subject.name, settings, origins)
+    commands = {tile: (line(tile, size), line(tile, "full")) for tile in pictures}
+    about = About(
+        Path(subject.clip.name).name, _place(subject), dreams.size, knobs.model, network.licence, commands,
+        _further(subject, network, settings), notes,
+    )  # fmt: skip
+    html, jpeg = files
+    html.parent.mkdir(exist_ok=True)
+    source = dreams.frame.picture
+    stills.write(jpeg, sheet(f"{about.network}: {about.source}{about.what}", source, plan, pictures))
+    with whole(html) as part:
+        part.write_text(page(about, source, plan, pictures), "utf-8", "backslashreplace", "\n")
+    return [*notes, f"{html}: {len(pictures)} dreams to choose from, {jpeg.name} beside it"]
+
+
+def _place(subject: Subject) -> str:
+    return "" if subject.clip.frames == 1 else f", frame {subject.frame.index}"
+
+
+def _further(subject: Subject, network: Network, settings: AtlasSettings) -> Sequence[tuple[str, str]]:
+    """Commands to go on with, and what for."""
+    words = ["dream-atlas", subject.name or "--demo"]
+    words += ["--model", settings.dream.model] if settings.dream.model != "builtin" else []
+    words += ["--weights", settings.dream.weights] if settings.dream.weights else []
+    taps = network.card.taps
+    return [
+        (quoted([*words, "--channels", taps[len(taps) // 2], "-y"]), "shows single channels of a layer too."),
+        (quoted([*words, "--dream-size", "max:640", "-y"]), "makes the pictures larger and takes longer."),
+    ]
