@@ -46,6 +46,7 @@ class Extras:
     def begin(self, work: Workdir) -> None:
         """Before the first frame, going on where `work` stands."""
         if self.dreamer.settings.output.report:
+            self.dreamer.lanes = 1  # it is told of the frames in their order
             last = work.last_of(WHOLE)
             before = None if last is None else work.left_by(last, self.dreamer.device)
             layer = None if before is None else before.dream[0].permute(1, 2, 0).cpu().contiguous().numpy()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.clip import WHOLE, Flow, Picture, Shot, Tick
+from pipeline.clip import WHOLE, Flow, Frame, Picture, Shot, Tick
 from pipeline.destination import Destination
 from pipeline.dreamer import Dreamer, Dreamt
 from pipeline.errors import InputError
@@ -38,10 +38,12 @@ def make(
     begin: Callable[[int], None],
     watch: Watch,
     command: str = "",
+    look: Callable[[Frame], None] = lambda frame: None,
 ) -> Made:
     """Dream a source into its destination, going on where an interrupted render stopped.
 
     begin: told once how many frames are done already. watch: called after every frame. command: for the report.
+    look: called for every frame that is looked through for cuts, where there are lanes.
     What interrupts it carries a note of what is kept.
     """
     run = dreamer.settings.run
@@ -62,7 +64,7 @@ def make(
 
         begin(already)
         with work.noting():
-            render(source, dreamer, work, writing.reel(work), seen, _shots(source, dreamer, work))
+            render(source, dreamer, work, writing.reel(work), seen, _shots(source, dreamer, work, look))
         if not work.segments:
             raise InputError(f"{source.clip.name}: gave no frames.")
         notes = extras.finish(writing.notes + writing.finish(work))
@@ -70,11 +72,11 @@ def make(
         return Made(destination.path, notes, work.frames - already)
 
 
-def _shots(source: Source, dreamer: Dreamer, work: Workdir) -> Sequence[Shot]:
+def _shots(source: Source, dreamer: Dreamer, work: Workdir, look: Callable[[Frame], None]) -> Sequence[Shot]:
     """Those of the film, looked for where there are lanes to dream them side by side, or where they are known."""
     if dreamer.lanes == 1 and not work.knows_shots:
         return (WHOLE,)
-    return work.shots(lambda: shots_of(source, dreamer.size, dreamer.motion, lambda frame: None))
+    return work.shots(lambda: shots_of(source, dreamer.size, dreamer.motion, look))
 
 
 def preview(source: Source, dreamer: Dreamer, count: int, watch: Watch) -> Picture:

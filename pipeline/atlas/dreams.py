@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 
 import torch
+from torch import Tensor
 
 from pipeline.atlas.plan import Chapter, Row, Tile
 from pipeline.clip import Clip, Flow, Frame, Picture, Size, Tick, fit
@@ -19,7 +20,7 @@ from pipeline.ops.objectives import OBJECTIVES, energy
 from pipeline.schedule import Schedule
 from pipeline.settings import Settings
 from pipeline.stages import stills
-from pipeline.stages.dream import gradient
+from pipeline.stages.dream import Look, gradient
 
 AREA = (
     352 * 198
@@ -100,14 +101,18 @@ class Dreams:
         )
         look = replace(dreamer.look, objective=energy)
         gradient(look, pyramid.resize(picture, sizes[0]))  # the first is slower than those to come
-        began = perf_counter()
-        gradient(look, picture).sum().item()  # a number waits for a GPU
-        each = perf_counter() - began
+        each = min(self._once(look, picture) for _ in range(2))
         knobs = dreamer.settings.dream
         more = [share for share, _ in look.shares(len(sizes))]
         area = sum(m * s.height * s.width for m, s in zip(more, sizes, strict=True))
         steps = knobs.iterations.at(self.frame.index, float(self.frame.time), rate=float(self.clip.rate))
         return each * steps * area / (self.size.height * self.size.width)
+
+    @staticmethod
+    def _once(look: Look, picture: Tensor) -> float:
+        began = perf_counter()
+        gradient(look, picture).sum().item()  # a number waits for a GPU
+        return perf_counter() - began
 
 
 def _variant(dreamer: Dreamer, row: Row, tile: Tile) -> Dreamer:

@@ -10,14 +10,13 @@ from pipeline.atlas.command import ASKED, command, quoted
 from pipeline.atlas.dreams import Dreams, tile_size
 from pipeline.atlas.page import About, page
 from pipeline.atlas.plan import Tile, chapters
-from pipeline.atlas.sheet import sheet
+from pipeline.atlas.sheet import jpeg, sheet
 from pipeline.atlas_settings import AtlasSettings, channels_of
 from pipeline.clip import Clip, Frame, Picture, Size
 from pipeline.errors import InputError
 from pipeline.files import whole
 from pipeline.net import zoo
 from pipeline.net.tap import Network
-from pipeline.stages import stills
 
 Begin = Callable[[int, Size, float], None]
 """Told once how many dreams there will be, of what size, and in about how many seconds."""
@@ -71,13 +70,14 @@ def make(
         Path(subject.clip.name).name, _place(subject), dreams.size, knobs.model, network.licence, commands,
         _further(subject, network, settings), notes,
     )  # fmt: skip
-    html, jpeg = files
-    html.parent.mkdir(exist_ok=True)
-    source = dreams.frame.picture
-    stills.write(jpeg, sheet(f"{about.network}: {about.source}{about.what}", source, plan, pictures))
-    with whole(html) as part:
+    page_file, sheet_file = files
+    page_file.parent.mkdir(exist_ok=True)
+    source, title = dreams.frame.picture, f"{about.network}: {about.source}{about.what}"
+    with whole(sheet_file) as part:
+        part.write_bytes(jpeg(sheet(title, source, plan, pictures)))
+    with whole(page_file) as part:
         part.write_text(page(about, source, plan, pictures), "utf-8", "backslashreplace", "\n")
-    return [*notes, f"{html}: {len(pictures)} dreams to choose from, {jpeg.name} beside it"]
+    return [*notes, f"{page_file}: {len(pictures)} dreams to choose from, {sheet_file.name} beside it"]
 
 
 def _place(subject: Subject) -> str:

@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-import cv2
-
 from pipeline.atlas.plan import Chapter, Row, Tile
-from pipeline.atlas.sheet import said
+from pipeline.atlas.sheet import jpeg, said
 from pipeline.clip import Picture, Size
 
 HERE = Path(__file__).parent
-QUALITY = 84
 
 
 @dataclass(frozen=True)
@@ -112,6 +109,4 @@ def _more(about: About) -> str:
 
 
 def _data(picture: Picture) -> str:
-    backwards = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    data = cv2.imencode(".jpg", backwards, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
-    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg(picture)).decode()}"

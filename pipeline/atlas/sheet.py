@@ -15,6 +15,12 @@ WIDTH = 300  # px of a tile
 HEAD, BAR, GAP = 34, 24, 6
 GROUND, INK, QUIET = 18, 235, 150
 COLUMNS = 4
+QUALITY = 86
+HOW = (
+    "Under each dream stands what --layers takes,",
+    "then its --objective and its --step.",
+    "The page beside this sheet copies the whole command.",
+)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -24,7 +30,7 @@ def sheet(
     """The source first, then chapter by chapter, four to a line. Tiles without a picture are left out."""
     shape = source.shape
     size = Size(round(WIDTH * shape[0] / shape[1]), WIDTH)
-    parts = [_heading(title), _line([_cell(source, size, "as it is", "")], size)]
+    parts = [_heading(title), _introduced(source, size)]
     for chapter in chapters:
         lines = [row.tiles for row in chapter.rows]
         shown = [[tile for tile in tiles if tile in pictures] for tiles in lines]
@@ -35,6 +41,20 @@ def sheet(
             cells = [_cell(pictures[tile], size, tile.layers, said(tile)) for tile in tiles]
             parts += [_line(cells[at : at + COLUMNS], size) for at in range(0, len(cells), COLUMNS)]
     return np.concatenate(parts)
+
+
+def _introduced(source: Picture, size: Size) -> Picture:
+    line = _line([_cell(source, size, "as it is", "")], size)
+    for at, text in enumerate(HOW):
+        top = HEAD * at
+        if top + HEAD <= size.height:
+            _put(line[top : top + HEAD, size.width + 3 * GAP :], text, 4, QUIET, 3 * size.width, 0.5)
+    return line
+
+
+def jpeg(picture: Picture) -> bytes:
+    backwards = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", backwards, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
 
 
 def said(tile: Tile) -> str:

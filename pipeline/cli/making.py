@@ -115,7 +115,7 @@ def _film(source: Source, destination: Destination, asked: options.Asked) -> Non
     from pipeline.film import make
 
     with _watched(progress, silent=settings.run.quiet) as watch:
-        made = make(source, dreamer, destination, progress.start, watch, asked.command)
+        made = make(source, dreamer, destination, progress.start, watch, asked.command, progress.look)
     _tell(made, dreamer, progress, monotonic() - started)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from tqdm import tqdm
 
-from pipeline.clip import Size
+from pipeline.clip import Frame, Size
 from pipeline.errors import printable
 
 if TYPE_CHECKING:
@@ -43,6 +43,15 @@ class Progress:
             self.note(f"going on after frame {done} of {self.total or '?'}")
         if self.style == "bar":
             self._bar = tqdm(total=self.total, initial=done, unit="frame", dynamic_ncols=True, leave=False)
+
+    def look(self, frame: Frame) -> None:
+        """Of each frame that is looked through for cuts before the first is dreamed."""
+        told, now = f"looking for cuts: frame {frame.index + 1} of {self.total or '?'}", monotonic()
+        if self._bar is not None:
+            self._bar.set_postfix_str(told)
+        elif now - self._spoke >= PLAIN_EVERY:
+            self._spoke = now
+            self.note(told)
 
     def __call__(self, dreamt: Dreamt) -> None:
         self.done += 1

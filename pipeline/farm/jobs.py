@@ -1,7 +1,7 @@
 """Jobs: what a list asks for, each with its settings, checked as far as that goes without opening what it reads.
 
-A list has `defaults:` (a mapping) and `jobs:` (mappings with `input`, `output`, `kind` and any flag's name). A glob as
-input is a job for each file. What is read or written is relative to the list.
+A list has `defaults:` (a mapping) and `jobs:` (mappings with `input`, `output`, `kind` and any flag's name). A glob
+as input is a job for each file. What is read or written is relative to the list.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MOST = 100_000  # jobs of a list
 
 @dataclass(frozen=True)
 class Job:
-    """One film, still or dive. input, output: as dream-video and dream-zoom take them, whole paths. where: 'a.yaml:12'.
+    """One film, still or dive. input, output: as the other doors take them, whole paths. where: 'a.yaml:12'.
 
     given: keys and values of the list, as flags that make the same. name: its output, as the list writes it.
     """
@@ -215,7 +215,7 @@ class _Reader:
         if bare or Path(whole).exists() or stills.COUNTER.search(name):
             return [whole]
         if any(c in name for c in "*?["):
-            found = sorted(p for p in glob.glob(whole, recursive=True) if Path(p).is_file())
+            found = sorted(p for p in glob.glob(whole, recursive=True) if Path(p).is_file())  # noqa: PTH207
             if not found:
                 self.problems.add(where, f"input {name}: matches no file.")
             return found

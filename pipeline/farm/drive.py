@@ -1,0 +1,163 @@
+"""Drive: a list, run by an engine from its first task to its last. What fails fails its own job; the rest goes on."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from time import monotonic
+from typing import Literal
+
+from pipeline.farm.engine import Done, Engine, Event, Failed, Told
+from pipeline.farm.tasks import Outcome, Task
+
+WAIT = 0.5  # seconds between two looks at what has happened
+FIRST = {"join": 0, "dream": 1, "begin": 2}  # so that few jobs are open at a time
+NEVER_AGAIN = (2, 3)  # exit codes of what another try does not mend: settings, inputs
+
+State = Literal["waiting", "running", "done", "there", "failed", "stopped"]
+
+
+@dataclass
+class Result:
+    """What became of a job. there: it was done before. frames: dreamed now, of `total`. seconds: of workers."""
+
+    task: Task
+    state: State = "waiting"
+    shots: int = 0
+    frames: int = 0
+    total: int = 0
+    seconds: float = 0.0
+    retries: int = 0
+    error: str = ""
+    code: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.task.name
+
+
+@dataclass
+class _Job:
+    result: Result
+    left: int = 0  # groups that are not dreamed yet
+    running: dict[int, int] = field(default_factory=dict)  # key -> frames of tasks that run
+    done: int = 0  # frames of tasks that are done
+
+
+@dataclass
+class Drive:
+    """retries: of one task. watch: called after whatever happens, with the event."""
+
+    results: Sequence[Result]
+    engine: Engine
+    retries: int
+    watch: Callable[[Drive, Event], None]
+    _queue: list[tuple[int, int, int, Task]] = field(default_factory=list)
+    _open: dict[int, tuple[int, Task]] = field(default_factory=dict)
+    _tries: dict[tuple[int, Task], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._jobs = [_Job(result) for result in self.results]
+        self._keys, self._order = count(), count()
+
+    @property
+    def frames(self) -> int:
+        """Done so far, of all jobs."""
+        return sum(job.done + sum(job.running.values()) for job in self._jobs)
+
+    @property
+    def running(self) -> list[str]:
+        """What is being done, for people."""
+        return [task.label for _, task in self._open.values()]
+
+    def run(self) -> None:
+        """Until nothing is left to do. What interrupts it stops the engine, and what is unfinished is told as stopped."""
+        for number, job in enumerate(self._jobs):
+            if job.result.state == "waiting":
+                self._add(number, job.result.task)
+        try:
+            while self._queue or self._open:
+                while self._queue and self.engine.free() > 0:
+                    _, _, number, task = heapq.heappop(self._queue)
+                    self._submit(number, task)
+                for event in self.engine.events(WAIT):
+                    if event.key in self._open:
+                        self._hear(event)
+                        self.watch(self, event)
+        finally:
+            self.engine.close()
+            for job in self._jobs:
+                if job.result.state in ("waiting", "running"):
+                    job.result.state = "stopped"
+
+    def _add(self, number: int, task: Task) -> None:
+        heapq.heappush(self._queue, (FIRST[task.step], next(self._order), number, task))
+
+    def _submit(self, number: int, task: Task) -> None:
+        job = self._jobs[number]
+        if job.result.state == "failed":
+            return
+        key = next(self._keys)
+        job.result.state = "running"
+        self._open[key] = number, task
+        self.engine.submit(key, task)
+
+    def _hear(self, event: Event) -> None:
+        number, task = self._open[event.key]
+        job = self._jobs[number]
+        if isinstance(event, Told):
+            job.running[event.key] = event.frames
+            return
+        del self._open[event.key]
+        job.running.pop(event.key, None)
+        if isinstance(event, Failed):
+            self._again(number, task, event)
+        elif job.result.state != "failed":
+            self._go_on(number, task, event)
+
+    def _again(self, number: int, task: Task, failed: Failed) -> None:
+        result = self._jobs[number].result
+        if result.state == "failed":
+            return
+        tried = self._tries[number, task] = self._tries.get((number, task), 0) + 1
+        if tried <= self.retries and (failed.lost or failed.code not in NEVER_AGAIN):
+            result.retries += 1
+            self._add(number, task)
+            return
+        result.state, result.error, result.code = "failed", failed.text, failed.code
+
+    def _go_on(self, number: int, task: Task, done: Done) -> None:
+        job, outcome = self._jobs[number], done.outcome
+        result = job.result
+        result.frames += outcome.frames
+        result.seconds += outcome.seconds
+        result.notes += tuple(note for note in outcome.notes if note not in result.notes)
+        if task.step == "begin":
+            result.total, result.shots = outcome.total, outcome.shots
+        if outcome.whole:
+            job.done = result.total
+            result.state = "done"
+            return
+        if task.step == "begin":
+            job.left = len(outcome.groups)
+            for group in outcome.groups:
+                self._add(number, replace(task, step="dream", group=group))
+        else:
+            job.done += outcome.total
+            job.left -= 1
+        if not job.left:
+            self._add(number, replace(task, step="join", group=()))
+
+
+def failed_of(results: Sequence[Result]) -> list[Result]:
+    return [result for result in results if result.state in ("failed", "stopped")]
+
+
+def now() -> float:
+    return monotonic()
+
+
+__all__ = ["Drive", "Outcome", "Result", "failed_of"]

@@ -1,0 +1,72 @@
+"""Engine: what runs tasks. A protocol of five words, and what an engine tells while it works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.farm.tasks import Outcome, Task
+from pipeline.errors import DreamError
+
+
+@dataclass(frozen=True)
+class Told:
+    """So many frames of a task are done."""
+
+    key: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class Done:
+    key: int
+    outcome: Outcome
+    worker: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """text: why, for people. lost: its worker is gone, the task itself may be sound. code: what a door would exit with."""
+
+    key: int
+    text: str
+    code: int
+    worker: str
+    lost: bool = False
+
+
+Event = Told | Done | Failed
+
+
+class Engine(Protocol):
+    """Runs tasks on workers, several at once. A worker that is lost is replaced; what it did is told as Failed."""
+
+    about: str
+    """What runs them, for people."""
+
+    def free(self) -> int:
+        """How many more tasks would begin at once."""
+        ...
+
+    def submit(self, key: int, task: Task) -> None: ...
+
+    def events(self, seconds: float) -> list[Event]:
+        """What has happened; waits so long for something to."""
+        ...
+
+    def close(self) -> None:
+        """End all workers, whatever they do."""
+        ...
+
+
+def failed(key: int, error: BaseException, worker: str) -> Failed:
+    """An error as it is told."""
+    notes = getattr(error, "__notes__", [])
+    if isinstance(error, DreamError):
+        return Failed(key, "\n".join([str(error), *notes]), error.exit_code, worker)
+    if isinstance(error, OSError):
+        said = f"{error.filename or 'a file'}: {error.strerror or error}"
+        return Failed(key, "\n".join([said, *notes]), 4, worker)
+    if isinstance(error, KeyboardInterrupt):
+        return Failed(key, "was stopped.", 130, worker, lost=True)
+    return Failed(key, f"this should not have happened: {type(error).__name__}: {error}", 1, worker)

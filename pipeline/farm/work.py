@@ -1,0 +1,178 @@
+"""Work: what one worker does with a task. Here torch is imported; whoever hands tasks out does without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from pipeline import film
+from pipeline.clip import Shot
+from pipeline.destination import Destination
+from pipeline.dive.exact import ExactDive
+from pipeline.dive.opening import aimed, way
+from pipeline.dreamer import Dreamer, Dreamt
+from pipeline.errors import InputError, OutputError
+from pipeline.extras import Extras
+from pipeline.farm.jobs import KINDS
+from pipeline.farm.tasks import Outcome, Task, Tell, groups_of
+from pipeline.motion import shots_of
+from pipeline.net import tap, zoo
+from pipeline.render import SEGMENT, render
+from pipeline.settings import Settings
+from pipeline.sources import Source, open_source
+from pipeline.sources.zoom import ZoomSource
+from pipeline.workdir import Workdir, planned_threads
+from pipeline.writing import Writing
+from pipeline.zoom_settings import ZoomSettings
+
+
+def run(task: Task, tell: Tell) -> Outcome:
+    """Do it. Raises what dreaming raises."""
+    began = monotonic()
+    opened = _Open.of(task)
+    steps: dict[str, Callable[[Tell], Outcome]] = {
+        "begin": opened.begin, "dream": opened.dream, "join": opened.join,
+    }  # fmt: skip
+    return replace(steps[task.step](tell), seconds=monotonic() - began)
+
+
+@lru_cache(maxsize=2)
+def _network(model: str, weights: str | None) -> tap.Network:
+    """Loaded once for all tasks of a worker."""
+    return zoo.load(model, Path(weights) if weights else None, progress=False)
+
+
+@dataclass
+class _Open:
+    """A task with all it needs at hand. folder: of its work."""
+
+    task: Task
+    source: Source
+    dreamer: Dreamer
+    destination: Destination
+    folder: Path
+
+    @staticmethod
+    def of(task: Task) -> _Open:
+        settings = KINDS[task.kind].model_validate(task.settings)
+        out = Path(task.output)
+        (out if task.output.endswith("/") else out.parent).mkdir(parents=True, exist_ok=True)
+        network = _network(settings.dream.model, settings.dream.weights)
+        source: Source
+        dreamer: Dreamer
+        if isinstance(settings, ZoomSettings):
+            source = ZoomSource.of(task.input, settings)
+            destination = Destination.of(task.output, task.input, source)
+            folder = destination.work_folder(settings.run.workdir)
+            settings = _with_threads(settings, folder, task.threads)
+            source = aimed(source, settings, task.input, network)
+            dreamer = way(source, settings, folder.with_suffix(".masters"), lambda done, of: None, network)
+        else:
+            source = open_source(task.input, settings.input, strict=settings.run.strict)
+            destination = Destination.of(task.output, task.input, source)
+            folder = destination.work_folder(settings.run.workdir)
+            dreamer = Dreamer(_with_threads(settings, folder, task.threads), network=network)
+        return _Open(task, source, dreamer, destination, folder)
+
+    @property
+    def settings(self) -> Settings:
+        return self.dreamer.settings
+
+    def writing(self) -> Writing:
+        self.dreamer.rehearse(self.source.clip)
+        return Writing.of(self.source, self.dreamer, self.destination)
+
+    def begin(self, tell: Tell) -> Outcome:
+        """Find the shots, or make the film in one go where that is little, or cannot be shared."""
+        frames = self.source.clip.frames
+        if isinstance(self.dreamer, ExactDive):
+            self.dreamer.dreamt()
+        if frames is None or frames <= self.task.frames or self._is_one_chain():
+            return self._whole(tell)
+        shots = Workdir.begin(self.folder, self.writing().plan, self._shots)
+        groups = groups_of(shots, self.task.frames * self.dreamer.lanes)
+        return Outcome(0, frames, 0, groups=groups, shots=len(shots))
+
+    def _is_one_chain(self) -> bool:
+        """Every frame needs the one before, or is told of in order."""
+        dive = isinstance(self.settings, ZoomSettings) and not isinstance(self.dreamer, ExactDive)
+        return dive or bool(self.settings.output.report)
+
+    def _shots(self) -> Sequence[Shot]:
+        """Where the film cuts; a dive can be cut anywhere, and is where its segments end."""
+        if not isinstance(self.dreamer, ExactDive):
+            return shots_of(self.source, self.dreamer.size, self.dreamer.motion, lambda frame: None)
+        frames = self.source.clip.frames or 1
+        every = max(1, round(SEGMENT * self.source.clip.rate))
+        return [Shot(first, min(first + every, frames)) for first in range(0, frames, every)]
+
+    def _whole(self, tell: Tell) -> Outcome:
+        count = _Count(tell)
+        made = film.make(self.source, self.dreamer, self.destination, lambda done: None, count)
+        self._forget_masters()
+        total = self.source.clip.frames or made.frames
+        return Outcome(made.frames, total, 0, whole=True, shots=max(1, count.cuts), notes=tuple(made.notes))
+
+    def dream(self, tell: Tell) -> Outcome:
+        """What is left of some shots."""
+        writing, shots = self.writing(), [Shot(first, end) for first, end in self.task.group]
+        keep = self.settings.run.keep
+        with Workdir.shared(self.folder, writing.plan, shots, keep=keep) as work:
+            before = work.frames
+            tell(before)
+            extras = Extras(writing, self.dreamer)
+            count = _Count(tell, before)
+
+            def watch(dreamt: Dreamt) -> None:
+                extras(dreamt)
+                count(dreamt)
+
+            with work.noting():
+                render(self.source, self.dreamer, work, writing.reel(work), watch, shots)
+            frames = sum(end - first for first, end in self.task.group)
+            if work.frames != frames:
+                raise InputError(f"{self.source.clip.name}: gave {work.frames} frames of {frames}. Was it changed?")
+            return Outcome(work.frames - before, frames, 0, shots=len(shots), notes=tuple(self.dreamer.notes))
+
+    def join(self, tell: Tell) -> Outcome:
+        """The film of what was dreamed."""
+        writing = self.writing()
+        extras, run = Extras(writing, self.dreamer), self.settings.run
+        with Workdir.open(self.folder, writing.plan, keep=run.keep, resume=True) as work:
+            total = self.source.clip.frames or work.frames
+            if work.frames != total:
+                raise OutputError(f"{self.folder}: holds {work.frames} frames of {total}. Run the list again.")
+            notes = extras.finish(writing.notes + writing.finish(work))
+            work.spent = True
+        self._forget_masters()
+        return Outcome(0, total, 0, whole=True, notes=tuple(notes))
+
+    def _forget_masters(self) -> None:
+        if isinstance(self.dreamer, ExactDive) and not self.settings.run.keep:
+            self.dreamer.dreamt().remove()
+
+
+@dataclass
+class _Count:
+    """Counts frames, and cuts among them."""
+
+    tell: Tell
+    frames: int = 0
+    cuts: int = 0
+
+    def __call__(self, dreamt: Dreamt) -> None:
+        self.frames += 1
+        self.cuts += dreamt.cut
+        self.tell(self.frames)
+
+
+def _with_threads(settings: Any, folder: Path, threads: int) -> Any:
+    """The same, with the threads that the work in `folder` was begun with, or else so many."""
+    if settings.speed.threads:
+        return settings
+    speed = settings.speed.model_copy(update={"threads": planned_threads(folder) or threads})
+    return settings.model_copy(update={"speed": speed})
