@@ -41,6 +41,14 @@ def precision(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if told.get("avx512_bf16") or told.get("amx_bf16") else torch.float32
 
 
+TILE, LEAST_TILE = 1024, 256
+
+
+def tile(told: str) -> int:
+    """The side, in pixels, of the tiles that large pictures are seen in; 0: whole."""
+    return {"auto": TILE, "off": 0}.get(told) or int(told if told.isdigit() else 0)
+
+
 def lanes(told: str, device: torch.device) -> int:
     """How many shots are dreamed side by side; 'auto': one on a CPU, where it helps little, eight on a GPU."""
     if told != "auto":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -31,14 +31,13 @@ from pipeline.sources import Source
 from pipeline.stages import carry
 from pipeline.stages.carry import Carried
 from pipeline.stages.dream import Dreamed, Look, dream
-from pipeline.stages.flow import matcher
 
 LIVE_RATE = 24  # frames a second that live pictures are taken for, by schedules in seconds
 
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
 Due = tuple[Tick, Carried | None, Clip | None]
-"""A frame that is to be dreamed, what was carried to it, and the facts of its film."""
+"""A frame to be dreamed, what was carried to it, and the facts of its film."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +117,9 @@ class Dreamer:
             self.controls.first(), OBJECTIVES.get(knob.objective, energy), objective,
             knob.octaves, knob.octave_scale, knob.jitter, knob.smooth, knob.seed,
             knob.laplacian, shares(knob.octave_iterations), shares(knob.octave_step),
-            knob.enlarge == "linear",
+            knob.enlarge == "linear", device.tile(settings.speed.tile),
         )  # fmt: skip
-        self.motion = _motion(settings, self.device)
+        self.motion = Motion.of(settings, self.device)
         self._live: tuple[View, Carried] | None = None
         self._steps = -1
 
@@ -145,7 +144,7 @@ class Dreamer:
 
         dream: what dreams each frame, in place of this alone.
         """
-        dream = dream or self.dream_due
+        dream = dream or (lambda due: self.dream(*due))
         past = None if carried is None or carried.past is None else carried.past.cpu().numpy()
         moving = ticks(source, last or shot.before, self.size, self.motion, past, shot)
         with closing(read_ahead(moving)) as ahead:
@@ -157,9 +156,6 @@ class Dreamer:
     def dream(self, tick: Tick, carried: Carried | None = None, clip: Clip | None = None) -> Dreamt:
         """One frame: lay the carried dream on it, climb what is owed, keep what is new."""
         return self.together([(tick, carried, clip)])[0]
-
-    def dream_due(self, due: Due) -> Dreamt:
-        return self.together([due])[0]
 
     def together(self, frames: Sequence[Due]) -> list[Dreamt]:
         """A frame of each lane, in as few batches as their sizes and schedules allow. Nothing crosses lanes."""
@@ -183,14 +179,23 @@ class Dreamer:
         try:
             return self._batch(frames)
         except DeviceError:
-            if len(frames) == 1:
-                raise
             device.let_go(self.device)
-            self.lanes = -(-len(frames) // 2)
-            self.notes.append(
-                f"The memory was too small for {len(frames)} lanes: {self.lanes} were dreamed at once."
-            )
+            if not self._takes_less(len(frames)):
+                raise
         return self._fitting(frames)
+
+    def _takes_less(self, lanes: int) -> bool:
+        """Half the lanes from now on, or else smaller tiles. False where there is no less to take."""
+        tile = (self.look.tile or 2 * device.TILE) // 2
+        if lanes > 1:
+            self.lanes = -(-lanes // 2)
+            self.notes.append(
+                f"The memory was too small for {lanes} lanes: {self.lanes} were dreamed at once."
+            )
+        elif tile >= device.LEAST_TILE:
+            self.look = replace(self.look, tile=tile)
+            self.notes.append(f"The memory was too small: pictures were dreamed in tiles of {tile} pixels.")
+        return lanes > 1 or tile >= device.LEAST_TILE
 
     @torch.no_grad()
     def _batch(self, frames: Sequence[Due]) -> list[Dreamt]:
@@ -286,20 +291,7 @@ def _arrays(pictures: Tensor) -> list[NDArray[Any]]:
 
 def _load(settings: Settings) -> tap.Network:
     weights = Path(settings.dream.weights) if settings.dream.weights else None
-    return zoo.load(settings.dream.model, weights, progress=not _silent(settings))
-
-
-def _motion(settings: Settings, on: torch.device) -> Motion:
-    """How the film's motion is found. Without iterations there is nothing to hold still, and none is looked for."""
-    time = settings.time
-    if settings.dream.iterations.constant == 0:
-        time = time.model_copy(update={"flow": "none"})
-    weights = Path(time.flow_weights) if time.flow_weights else None
-    return Motion(time, matcher(time.flow, weights, on, progress=not _silent(settings)))
-
-
-def _silent(settings: Settings) -> bool:
-    return settings.run.quiet or settings.run.progress in ("json", "none")
+    return zoo.load(settings.dream.model, weights, progress=not settings.silent)
 
 
 def _of(network: tap.Network | None) -> dict[str, object]:

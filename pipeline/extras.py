@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import report
-from pipeline.clip import WHOLE, Picture, fit
+from pipeline.clip import Picture, fit
 from pipeline.dreamer import Dreamer, Dreamt
 from pipeline.errors import UsageError
 from pipeline.report import About, Record
@@ -46,11 +46,7 @@ class Extras:
     def begin(self, work: Workdir) -> None:
         """Before the first frame, going on where `work` stands."""
         if self.dreamer.settings.output.report:
-            self.dreamer.lanes = 1  # it is told of the frames in their order
-            last = work.last_of(WHOLE)
-            before = None if last is None else work.left_by(last, self.dreamer.device)
-            layer = None if before is None else before.dream[0].permute(1, 2, 0).cpu().contiguous().numpy()
-            self.record = Record.of(work, self.writing.source.clip, layer)
+            self.record = Record.of(work, self.writing.source.clip)
 
     def __call__(self, dreamt: Dreamt) -> None:
         self.lost += dreamt.lost

@@ -21,10 +21,10 @@ A_MOMENT = 5  # seconds that a lock is waited for which nobody holds for longer
 
 
 @contextmanager
-def alone_in(folder: Path, mark: str) -> Iterator[None]:
+def alone_in(folder: Path, mark: str, seconds: float = 0) -> Iterator[None]:
     """Hold the folder, which is ours where a file `mark` is in it; made when it is not there, removed when empty.
 
-    OutputError when it is somebody else's, in use, or cannot be written.
+    OutputError when it is somebody else's, in use for longer than so many seconds, or cannot be written.
     """
     if (
         folder.is_dir()
@@ -35,7 +35,7 @@ def alone_in(folder: Path, mark: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     entered = False
     try:
-        with held(folder, LOCKS[0]):
+        with held(folder, LOCKS[0], seconds):
             for shot in folder.glob(f"*{SHARED}"):
                 with held(folder, shot.name):
                     pass

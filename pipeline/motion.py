@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pipeline.clip import WHOLE, Flow, Frame, Picture, Plane, Segment, Shot, Size, Tick
-from pipeline.settings import Time
+from pipeline.settings import Settings, Time
 from pipeline.sources import Source
 from pipeline.stages import flow, memory, shots
-from pipeline.stages.flow import Match
+from pipeline.stages.flow import Match, matcher
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,15 @@ class Motion:
 
     time: Time
     match: Match = flow.dis
+
+    @staticmethod
+    def of(settings: Settings, on: torch.device) -> Motion:
+        """Without iterations there is nothing to hold still, and no motion is looked for."""
+        time = settings.time
+        if settings.dream.iterations.constant == 0:
+            time = time.model_copy(update={"flow": "none"})
+        weights = Path(time.flow_weights) if time.flow_weights else None
+        return Motion(time, matcher(time.flow, weights, on, progress=not settings.silent))
 
     def view(self, picture: Picture, size: Size) -> View:
         """Of a frame with nothing before it. size: of the dream."""

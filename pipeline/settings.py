@@ -188,6 +188,10 @@ class Speed(Group):
     lanes: Annotated[str, StringConstraints(pattern=r"^(auto|[1-9]\d?)$")] = knob(
         "auto", "shots dreamed side by side, auto or a number; more than 1 looks for the cuts first"
     )
+    tile: Annotated[str, StringConstraints(pattern=r"^(auto|off|[1-9]\d{2,4})$")] = knob(
+        "auto",
+        "side of the pieces that large pictures are dreamed in: auto (1024), off, or pixels; bounds the memory",
+    )
     threads: int = knob(0, "CPU threads of each lane; 0: all cores between them", low=0, high=1024)
 
 
@@ -231,6 +235,11 @@ class Settings(Group):
     @classmethod
     def _in_range(cls, value: Any, info: ValidationInfo) -> Any:
         return value  # groups check their own
+
+    @property
+    def silent(self) -> bool:
+        """Nothing is drawn on the screen."""
+        return self.run.quiet or self.run.progress in ("json", "none")
 
     def recipe(self) -> dict[str, dict[str, Any]]:
         """What makes the look, as overrides: everything but files, the range dreamed, machine and run."""

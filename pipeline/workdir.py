@@ -84,15 +84,20 @@ class Workdir:
     def begin(folder: Path, plan: Plan, find: Callable[[], Sequence[Shot]]) -> tuple[Shot, ...]:
         """Write down what is to be dreamed, for processes that will share it. Gives the shots; `find` looks for them.
 
-        Goes on with what is done. Raises as `open` does.
+        Goes on with what is done. Raises as `open` does, once nobody lets go of the folder in a moment.
         """
-        with alone_in(folder, PLAN):
+        with alone_in(folder, PLAN, locks.A_MOMENT):
             work = Workdir(folder, True, _done(folder, plan))
             if not work.segments and not _is_of(folder, plan):
                 _clear(folder)
                 with whole(folder / PLAN) as part:
                     part.write_text(json.dumps(plan, indent=1), encoding="utf-8")
             return work.shots(find)
+
+    @staticmethod
+    def has_begun(folder: Path, plan: Plan) -> bool:
+        """Whether the folder was begun with this very plan."""
+        return _is_of(folder, plan)
 
     @staticmethod
     @contextmanager

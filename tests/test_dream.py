@@ -16,6 +16,7 @@ from pipeline.net import tap
 from pipeline.net.targets import parse_targets
 from pipeline.ops import ascent
 from pipeline.ops.objectives import OBJECTIVES, energy
+from pipeline.ops.tiles import GRID, tiles
 from pipeline.stages import dream as stage
 from pipeline.stages.dream import Look, dream, gradient
 
@@ -85,6 +86,25 @@ def test_half_precision_is_for_hardware_that_computes_in_it(monkeypatch: pytest.
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda told=told: told, raising=False)
         assert device.precision("auto", cpu) is expected
     assert device.precision("fp16", cpu) is torch.float16
+
+
+@pytest.mark.parametrize("layers", ["deep", "soft:0.3, deep:-0.7"])
+def test_in_tiles_the_gradient_is_the_gradient(layers: str) -> None:
+    x = picture(2, 350, 700)
+    whole, tiled = gradient(look(layers), x), gradient(look(layers, tile=256), x)
+    assert len(tiles(Size(350, 700), 256)) == 6
+    torch.testing.assert_close(tiled, whole, rtol=1e-3, atol=1e-4 * float(whole.abs().mean()))
+
+
+def test_tiles_keep_every_pixel_once_and_see_around_it() -> None:
+    for size, side in ((Size(2160, 3840), 1024), (Size(257, 255), 256), (Size(16, 3000), 300)):
+        kept = torch.zeros(size)
+        for tile in tiles(size, side):
+            kept[tile.kept] += 1
+            seen = torch.arange(size.height * size.width).view(size)
+            assert torch.equal(seen[tile.seen][tile.own], seen[tile.kept])
+            assert all(part.start % GRID == 0 for part in tile.seen), "networks see cells, not pixels"
+        assert torch.equal(kept, torch.ones(size))
 
 
 def test_a_step_moves_the_average_pixel_by_its_grey_levels() -> None:

@@ -206,6 +206,20 @@ def test_lanes_that_memory_cannot_hold_are_halved_and_no_frame_is_lost(
     assert by.notes == ["The memory was too small for 4 lanes: 2 were dreamed at once."]
 
 
+def test_a_frame_that_memory_cannot_hold_is_dreamed_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual: Callable[[Dreamer, Sequence[Due]], list[Dreamt]] = Dreamer._batch
+
+    def batch(self: Dreamer, frames: Sequence[Due]) -> list[Dreamt]:
+        if self.look.tile != 512:
+            raise DeviceError("Out of memory")
+        return usual(self, frames)
+
+    monkeypatch.setattr(Dreamer, "_batch", batch)
+    by = dreamer(1)
+    assert len(list(by.walk(ShotsSource([2])))) == 2
+    assert by.notes == ["The memory was too small: pictures were dreamed in tiles of 512 pixels."]
+
+
 def test_one_frame_that_memory_cannot_hold_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def batch(self: Dreamer, frames: Sequence[Due]) -> list[Dreamt]:
         raise DeviceError("Out of memory")

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,9 +19,9 @@ import numpy as np
 import pytest
 
 from conftest import texture, tiny_network
-from pipeline import metrics
+from pipeline import metrics, render
 from pipeline.cli import video
-from pipeline.clip import Flow, Size
+from pipeline.clip import Clip, Flow, Size
 from pipeline.destination import Destination
 from pipeline.dreamer import Dreamer, Dreamt
 from pipeline.film import Made, make
@@ -202,52 +203,52 @@ def test_every_curve_has_a_point_for_every_frame_that_was_measured(report: Path)
         assert body.count('class="cut"') == 1
 
 
-def test_a_render_that_was_interrupted_reports_all_its_frames(
-    clip: Source, report: Path, tmp_path: Path
-) -> None:
+def interrupted(clip: Source, folder: Path, at: int, **knobs: object) -> Path:
+    """A render that ended after this frame, in segments of four frames. Gives what is kept for the report."""
+
     def stop(dreamt: Dreamt) -> None:
-        if dreamt.frame.index == CUT + 4:
+        if dreamt.frame.index == at:
             raise KeyboardInterrupt
 
-    wanted = {"report": str(tmp_path / "r.html")}
-    with pytest.raises(KeyboardInterrupt):
-        rendered(clip, tmp_path, stop, **wanted)
-    kept = next(tmp_path.glob("*.dreamwork/report.jsonl"))
-    kept.write_text(kept.read_text(encoding="utf-8")[:-40], encoding="utf-8")  # as a kill leaves it
-    assert rendered(clip, tmp_path, **wanted).frames == FRAMES - CUT
-    whole, resumed = numbers(report), numbers(tmp_path / "r.html")
-    for row in (*whole, *resumed):
-        del row["seconds"]
-    assert resumed == whole
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(render, "SEGMENT", 4 / clip.clip.rate)
+        with pytest.raises(KeyboardInterrupt):
+            rendered(clip, folder, stop, **knobs)
+    return next(folder.glob("*.dreamwork")) / "report.jsonl"
+
+
+def timeless(path: Path) -> list[dict[str, float | None]]:
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in numbers(path)]
+
+
+@pytest.mark.parametrize("lanes", ["1", "2"])
+def test_a_render_that_was_interrupted_reports_all_its_frames(
+    lanes: str, clip: Source, report: Path, tmp_path: Path
+) -> None:
+    """In the middle of a shot, so that the first frame after it is compared with a layer that was kept."""
+    wanted = {"report": str(tmp_path / "r.html"), "lanes": lanes}
+    with interrupted(clip, tmp_path, CUT + 5, **wanted).open("a", encoding="utf-8") as kept:
+        kept.write('{"row": {"frame": 1')  # as a kill leaves it
+    assert rendered(clip, tmp_path, **wanted).frames < FRAMES
+    again, found = timeless(report), timeless(tmp_path / "r.html")
+    assert [row["f8"] for row in found[:CUT]] == [row["f8"] for row in again[:CUT]] or lanes == "2"
+    for row in (*again, *found):
+        del row["f8"]  # what eight frames ago looked like is not kept
+    assert found == again
     assert "earlier run" not in (tmp_path / "r.html").read_text(encoding="utf-8")
     assert not list(tmp_path.glob("*.dreamwork"))
 
 
-def test_frames_of_a_run_without_a_report_are_said_to_be_missing(clip: Source, tmp_path: Path) -> None:
-    def stop(dreamt: Dreamt) -> None:
-        if dreamt.frame.index == CUT + 4:
-            raise KeyboardInterrupt
+def test_shots_side_by_side_are_measured_as_if_one_by_one(clip: Source, report: Path, tmp_path: Path) -> None:
+    rendered(clip, tmp_path, report=str(tmp_path / "r.html"), lanes="2")
+    assert timeless(tmp_path / "r.html") == timeless(report)
 
-    with pytest.raises(KeyboardInterrupt):
-        rendered(clip, tmp_path, stop)
+
+def test_frames_of_a_run_without_a_report_are_said_to_be_missing(clip: Source, tmp_path: Path) -> None:
+    interrupted(clip, tmp_path, CUT + 2)
     rendered(clip, tmp_path, report=str(tmp_path / "r.html"))
     assert [row["frame"] for row in numbers(tmp_path / "r.html")] == [*range(CUT, FRAMES)]
     assert f"{CUT} frames from 0 to {CUT - 1}" in (tmp_path / "r.html").read_text(encoding="utf-8")
-
-
-def test_the_first_frame_after_an_interruption_is_compared_with_the_one_before(
-    clip: Source, tmp_path: Path
-) -> None:
-    walked = list(dreamer().walk(clip))[:4]
-    first = Record(clip.clip, tmp_path / "a.jsonl")
-    for dreamt in walked:
-        first(dreamt)
-    later = Record(clip.clip, tmp_path / "a.jsonl", done=3, before=np.ascontiguousarray(walked[2].dream))
-    later(walked[3])
-    assert later.rows[3].f1 == first.rows[3].f1 > 0
-    assert [row._replace(seconds=0) for row in later.rows[1:]] == [
-        row._replace(seconds=0) for row in first.rows[1:]
-    ]
 
 
 def test_names_and_settings_of_strangers_are_words_on_the_page(clip: Source, tmp_path: Path) -> None:
@@ -291,10 +292,10 @@ def test_without_motion_no_flicker_is_claimed_and_no_cuts_are_drawn(clip: Source
     assert all(row["f1"] is None for row in numbers(tmp_path / "r.html"))
 
 
-def test_pictures_of_a_film_of_unknown_length_stay_few_and_even() -> None:
+def test_pictures_of_a_film_of_unknown_length_stay_few_and_even(tmp_path: Path) -> None:
+    endless = Clip("pipe", Size(4, 4), Fraction(1, 24), Fraction(24), None)
     for count in (1, 11, 12, 13, 24, 25, 26, 500):
-        record = Record.__new__(Record)
-        record.rows, record.spent, record.gain, record._tiles, record._every = [], 0.0, 0, {}, 1
+        record = Record(endless, tmp_path / "a.jsonl")
         for frame in range(count):
             row = Row(frame, frame, frame / 24, False, *[0.0] * 7, 1, 0.1, 0.1)
             record._keep(row, {"dream": b""} if frame % record._every == 0 else {}, 1, 0.0)

@@ -68,7 +68,7 @@ def read(
         from pipeline import recipes  # media libraries, which most command lines do without
 
         layers.insert(0, recipes.like(Path(run["like"]), model))
-    layers += _environment(model)
+    layers += environment(model)
     layers += [
         Layer(_flag(name), {group: {name: value}}) for group, t in given.items() for name, value in t.items()
     ]
@@ -159,7 +159,7 @@ def _range(about: dict[str, Any]) -> str:
     return "" if about["low"] is None else f"{about['low']} to {about['high']}"
 
 
-def _environment(model: type[Settings]) -> list[Layer]:
+def environment(model: type[Settings]) -> list[Layer]:
     """DREAM_OCTAVES=5 and the like. Names of no setting are somebody else's and left alone."""
     known = settings.knobs(model)
     found = []

@@ -6,11 +6,10 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from time import monotonic
 from typing import Literal
 
 from pipeline.farm.engine import Done, Engine, Event, Failed, Told
-from pipeline.farm.tasks import Outcome, Task
+from pipeline.farm.tasks import Group, Task
 
 WAIT = 0.5  # seconds between two looks at what has happened
 FIRST = {"join": 0, "dream": 1, "begin": 2}  # so that few jobs are open at a time
@@ -57,7 +56,7 @@ class Drive:
     watch: Callable[[Drive, Event], None]
     _queue: list[tuple[int, int, int, Task]] = field(default_factory=list)
     _open: dict[int, tuple[int, Task]] = field(default_factory=dict)
-    _tries: dict[tuple[int, Task], int] = field(default_factory=dict)
+    _tries: dict[tuple[int, str, Group], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._jobs = [_Job(result) for result in self.results]
@@ -74,13 +73,13 @@ class Drive:
         return [task.label for _, task in self._open.values()]
 
     def run(self) -> None:
-        """Until nothing is left to do. What interrupts it stops the engine, and what is unfinished is told as stopped."""
+        """Until nothing is left to do. What interrupts it ends the engine; what is unfinished is then `stopped`."""
         for number, job in enumerate(self._jobs):
             if job.result.state == "waiting":
                 self._add(number, job.result.task)
         try:
             while self._queue or self._open:
-                while self._queue and self.engine.free() > 0:
+                while self._queue and self.engine.free(len(self._queue)) > 0:
                     _, _, number, task = heapq.heappop(self._queue)
                     self._submit(number, task)
                 for event in self.engine.events(WAIT):
@@ -122,7 +121,8 @@ class Drive:
         result = self._jobs[number].result
         if result.state == "failed":
             return
-        tried = self._tries[number, task] = self._tries.get((number, task), 0) + 1
+        same = number, task.step, task.group
+        tried = self._tries[same] = self._tries.get(same, 0) + 1
         if tried <= self.retries and (failed.lost or failed.code not in NEVER_AGAIN):
             result.retries += 1
             self._add(number, task)
@@ -154,10 +154,3 @@ class Drive:
 
 def failed_of(results: Sequence[Result]) -> list[Result]:
     return [result for result in results if result.state in ("failed", "stopped")]
-
-
-def now() -> float:
-    return monotonic()
-
-
-__all__ = ["Drive", "Outcome", "Result", "failed_of"]

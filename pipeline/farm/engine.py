@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.farm.tasks import Outcome, Task
 from pipeline.errors import DreamError
+from pipeline.farm.tasks import Outcome, Task
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """text: why, for people. lost: its worker is gone, the task itself may be sound. code: what a door would exit with."""
+    """text: why, for people. code: as of a door. lost: its worker is gone, and the task may be sound."""
 
     key: int
     text: str
@@ -41,11 +41,13 @@ Event = Told | Done | Failed
 class Engine(Protocol):
     """Runs tasks on workers, several at once. A worker that is lost is replaced; what it did is told as Failed."""
 
-    about: str
-    """What runs them, for people."""
+    @property
+    def about(self) -> str:
+        """What runs them, for people."""
+        ...
 
-    def free(self) -> int:
-        """How many more tasks would begin at once."""
+    def free(self, wanted: int) -> int:
+        """How many more tasks, of so many that wait, would begin at once."""
         ...
 
     def submit(self, key: int, task: Task) -> None: ...

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import looks, overrides, recipes
-from pipeline.destination import stem
 from pipeline.errors import DreamError, UsageError, did_you_mean
 from pipeline.farm import marked
 from pipeline.farm.marked import Marked
+from pipeline.farm.names import Names
 from pipeline.overrides import Layer
-from pipeline.settings import Settings, knobs
+from pipeline.settings import Settings
 from pipeline.stages import stills
 from pipeline.zoom_settings import ZoomSettings
 
@@ -28,16 +28,12 @@ KINDS: dict[str, type[Settings]] = {"film": Settings, "zoom": ZoomSettings}
 OWN = ("input", "output", "kind", "name")
 """Keys of a job that are no flags."""
 
-READS = ("guide", "mask", "weights", "flow_weights", "cuts", "audio")
-WRITES = ("stems", "report", "contact_sheet", "workdir")
-WORDS = ("auto", "off", "keep", "none")  # what stands in for a file
 NOT_HERE = {
     "out": "name it `output`",
     **dict.fromkeys(("preview", "preview_seconds", "presets", "explain", "demo"), "a farm makes whole films"),
     **dict.fromkeys(("fresh", "resume", "yes"), "give it to dream-farm run"),
     **dict.fromkeys(("progress", "quiet", "verbose"), "give it to dream-farm"),
 }
-BLANKS = ("stem", "name", "folder", "number")
 MOST = 100_000  # jobs of a list
 
 
@@ -86,20 +82,23 @@ def read(path: Path, folder: Path | None = None, below: Below | None = None) -> 
     """
     path = path.resolve()
     told = marked.read(path)
-    reader = _Reader(told, path.parent, (folder or path.parent).resolve(), below or {}, Problems())
+    reader = _Reader(told, Names(path.parent, (folder or path.parent).resolve()), below or {}, Problems())
     found = list(reader.jobs())
-    return found, reader.problems
+    reader.say_what_is_missing()
+    missing = {name for _, _, name in reader.missing}
+    return [job for job in found if job.input not in missing], reader.problems
 
 
 @dataclass
 class _Reader:
-    """told: the list. home: its folder. folder: that of outputs."""
+    """told: the list. names: what it calls files."""
 
     told: Marked
-    home: Path
-    folder: Path
+    names: Names
     below: Below
     problems: Problems
+    missing: list[tuple[str, str, str]] = field(default_factory=list)  # where, input, the same whole
+    outputs: dict[str, tuple[str, str]] = field(default_factory=dict)  # output -> input, where
 
     def jobs(self) -> Iterator[Job]:
         told = self.told
@@ -156,13 +155,15 @@ class _Reader:
             return
         for count, name in enumerate(inputs, 1):
             try:
-                out, placed = self._placed(output, name, count), self._files(settings, name, count)
+                out = self.names.written(output, name, count)
+                whole, files = self.names.settle(settings, name, count)
             except UsageError as error:
                 self.problems.add(at("output"), error)
                 continue
-            given = {k: v for k, v in values.items() if k not in OWN} | _written(settings, placed)
-            label = str(values.get("name") or os.path.relpath(out, self.folder))
-            yield Job(label, kind, name, out, placed, at(), given)
+            self.outputs[out] = name, at()
+            given = {key: value for key, value in values.items() if key not in OWN} | dict(files)
+            label = str(values.get("name") or os.path.relpath(out, self.names.folder))
+            yield Job(label, kind, name, out, whole, at(), given)
 
     def _settings(self, values: dict[str, Any], model: type[Settings], at: Any) -> Settings | None:
         """What the keys of a job come to; None where they come to nothing."""
@@ -177,11 +178,11 @@ class _Reader:
                 self.problems.add(at(key), error)
 
         for name in run.get("like", []):
-            take("like", lambda n=name: recipes.like(self._whole(n), model))
+            take("like", lambda n=name: recipes.like(self.names.read(n), model))
         for name in run.get("preset", []):
             take("preset", lambda n=name: looks.preset(n, model))
         for name in run.get("config", []):
-            take("config", lambda n=name: overrides.read_tables(self._whole(n)))
+            take("config", lambda n=name: overrides.read_tables(self.names.read(n)))
         layers += self.below.get(next(k for k, m in KINDS.items() if m is model), ())
         flags = [key for key in values if key not in OWN and key not in run]
         for key in sorted(flags, key=lambda k: k == "set"):
@@ -211,7 +212,7 @@ class _Reader:
             self.problems.add(where, "input -: a farm has no stdin. Give a file.")
             return []
         bare = kind == "zoom" and re.match(r"(noise$|colou?r:|gradient:)", name)
-        whole = name if bare else str(self._whole(name))
+        whole = name if bare else str(self.names.read(name))
         if bare or Path(whole).exists() or stills.COUNTER.search(name):
             return [whole]
         if any(c in name for c in "*?["):
@@ -219,51 +220,23 @@ class _Reader:
             if not found:
                 self.problems.add(where, f"input {name}: matches no file.")
             return found
-        near = did_you_mean(Path(name).name, _beside(Path(whole)))
-        self.problems.add(where, f"input {name}: no such file.{near}")
-        return []
+        self.missing.append((where, name, whole))
+        return [whole]
 
-    def _files(self, settings: Settings, name: str, count: int) -> Settings:
-        """The settings with whole paths. UsageError for one that leaves the folder of outputs."""
-        tables: dict[str, dict[str, Any]] = {}
-        for knob, (group, _) in knobs(type(settings)).items():
-            value = getattr(getattr(settings, group), knob)
-            if knob in WRITES and value:
-                tables.setdefault(group, {})[knob] = self._placed(str(value), name, count)
-            elif knob in READS and value and value not in WORDS:
-                whole = tuple(str(self._whole(one)) for one in _listed(value))
-                tables.setdefault(group, {})[knob] = whole if isinstance(value, tuple) else whole[0]
-        groups = {g: getattr(settings, g).model_copy(update=table) for g, table in tables.items()}
-        return settings.model_copy(update=groups)
-
-    def _placed(self, template: str, name: str, count: int) -> str:
-        """A name that is written to, whole, its blanks filled in. UsageError where it leaves the folder."""
-        source = Path(name)
-        blanks = {
-            "stem": stem(name),
-            "name": source.name,
-            "folder": source.parent.name,
-            "number": f"{count:04d}",
-        }
-
-        def fill(match: re.Match[str]) -> str:
-            if match[1] not in blanks:
-                raise UsageError(
-                    f"{{{match[1]}}} is no blank: there are {', '.join('{' + b + '}' for b in BLANKS)}."
-                    + did_you_mean(match[1], BLANKS)
-                )
-            return blanks[match[1]]
-
-        filled = re.sub(r"\{([^{}]*)\}", fill, template)
-        out = Path(os.path.normpath(self.folder / filled))
-        if not out.resolve().is_relative_to(self.folder) or out == self.folder:
-            raise UsageError(
-                f"{filled}: leaves the folder of outputs, {self.folder}. --output-folder gives another."
-            )
-        return str(out) + (os.sep if filled.endswith(("/", os.sep)) else "")
-
-    def _whole(self, name: str) -> Path:
-        return Path(os.path.normpath(self.home / Path(name).expanduser()))
+    def say_what_is_missing(self) -> None:
+        """Inputs that are not there; jobs of one list run side by side, so none can be what another makes."""
+        for where, name, whole in self.missing:
+            chain, at = [whole], whole
+            while at in self.outputs and self.outputs[at][0] not in chain:
+                at = self.outputs[at][0]
+                chain.append(at)
+            if whole not in self.outputs:
+                said = "no such file." + did_you_mean(Path(name).name, _beside(Path(whole)))
+            elif at in self.outputs:
+                said = f"is made from itself, by way of the job at {self.outputs[whole][1]}."
+            else:
+                said = f"is what the job at {self.outputs[whole][1]} makes. Put this one into a list to run after."
+            self.problems.add(where, f"input {name}: {said}")
 
 
 def _place(key: str, value: Any, where: str, model: type[Settings]) -> Layer:
@@ -280,13 +253,3 @@ def _beside(path: Path) -> list[str]:
         return sorted(p.name for p in path.parent.iterdir())[:10_000]
     except OSError:
         return []
-
-
-def _written(before: Settings, after: Settings) -> dict[str, Any]:
-    """The files among the settings that were made whole."""
-    found = {}
-    for knob, (group, _) in knobs(type(after)).items():
-        value = getattr(getattr(after, group), knob)
-        if value != getattr(getattr(before, group), knob):
-            found[knob] = list(value) if isinstance(value, tuple) else value
-    return found

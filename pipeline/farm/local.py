@@ -42,7 +42,7 @@ class Local:
     def about(self) -> str:
         return f"{self.workers} worker{'s' * (self.workers > 1)} on this machine"
 
-    def free(self) -> int:
+    def free(self, wanted: int) -> int:
         return self.workers - sum(worker.key is not None for worker in self._pool)
 
     def submit(self, key: int, task: Task) -> None:
@@ -112,7 +112,9 @@ class Local:
 
 def _work(line: Connection, gpu: str) -> None:
     """A worker's life. gpu: the only CUDA device it sees; '': as it is."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal, it goes to everybody; the list's process tells us
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # of a terminal, it goes to everybody; the list's process tells us
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
     if gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu

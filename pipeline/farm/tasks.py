@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pipeline.clip import Shot
 from pipeline.errors import InputError
-from pipeline.farm.jobs import Job
+from pipeline.farm.check import Ready
 
 Step = Literal["begin", "dream", "join"]
 Group = tuple[tuple[int, int], ...]
@@ -29,6 +29,8 @@ class Task:
     join makes the film of what was dreamed.
 
     threads: where the job leaves them open and no plan tells. frames: how many are worth a task of their own.
+    mark: a file to write `digest` to, with the size of what was made, once that is there. shots: of the film, where
+    they were found before its work folder was begun.
     """
 
     kind: str
@@ -40,20 +42,30 @@ class Task:
     group: Group = ()
     threads: int = 1
     frames: int = 240
+    mark: str = ""
+    digest: str = ""
+    shots: Group = ()
 
     @staticmethod
-    def of(job: Job, *, threads: int, frames: int) -> Task:
+    def of(ready: Ready, *, threads: int, frames: int) -> Task:
         """The first task of a job."""
-        settings = job.settings.model_copy(update={"run": job.settings.run.model_copy(update={"quiet": True})})
+        job = ready.job
+        settings = job.settings.model_copy(
+            update={"run": job.settings.run.model_copy(update={"quiet": True})}
+        )
         told = settings.model_dump(mode="json")
-        return Task(job.kind, job.name, job.input, job.output, told, threads=threads, frames=frames)
+        return Task(
+            job.kind, job.name, job.input, job.output, told, threads=threads, frames=frames,
+            mark=str(ready.mark), digest=ready.digest,
+        )  # fmt: skip
 
     @staticmethod
     def parse(text: str) -> Task:
         """From JSON, as `json` gives it. InputError."""
         try:
             told = dict(json.loads(text))
-            told["group"] = tuple((int(first), int(end)) for first, end in told["group"])
+            for name in ("group", "shots"):
+                told[name] = tuple((int(first), int(end)) for first, end in told[name])
             return Task(**told)
         except (ValueError, TypeError, KeyError) as error:
             raise InputError(f"This is no task of a farm ({error}). Export the list again.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,7 +19,9 @@ from pipeline.dreamer import Dreamer, Dreamt
 from pipeline.errors import InputError, OutputError
 from pipeline.extras import Extras
 from pipeline.farm.jobs import KINDS
-from pipeline.farm.tasks import Outcome, Task, Tell, groups_of
+from pipeline.farm.openjd import Exported
+from pipeline.farm.tasks import Group, Outcome, Task, Tell, groups_of
+from pipeline.files import whole
 from pipeline.motion import shots_of
 from pipeline.net import tap, zoo
 from pipeline.render import SEGMENT, render
@@ -33,11 +36,24 @@ from pipeline.zoom_settings import ZoomSettings
 def run(task: Task, tell: Tell) -> Outcome:
     """Do it. Raises what dreaming raises."""
     began = monotonic()
-    opened = _Open.of(task)
+    opened = Opened.of(task)
     steps: dict[str, Callable[[Tell], Outcome]] = {
         "begin": opened.begin, "dream": opened.dream, "join": opened.join,
     }  # fmt: skip
-    return replace(steps[task.step](tell), seconds=monotonic() - began)
+    outcome = steps[task.step](tell)
+    if outcome.whole:
+        opened.mark()
+    return replace(outcome, seconds=monotonic() - began)
+
+
+def scanned(task: Task) -> Exported:
+    """A task with its shots found, for a farm that has to know them beforehand."""
+    opened = Opened.of(task)
+    if opened.is_one_task:
+        return Exported(task)
+    shots = opened.shots()
+    task = replace(task, shots=tuple((shot.first, shot.end or 0) for shot in shots))
+    return Exported(task, opened.groups(shots), first=isinstance(opened.dreamer, ExactDive))
 
 
 @lru_cache(maxsize=2)
@@ -47,7 +63,7 @@ def _network(model: str, weights: str | None) -> tap.Network:
 
 
 @dataclass
-class _Open:
+class Opened:
     """A task with all it needs at hand. folder: of its work."""
 
     task: Task
@@ -57,7 +73,7 @@ class _Open:
     folder: Path
 
     @staticmethod
-    def of(task: Task) -> _Open:
+    def of(task: Task) -> Opened:
         settings = KINDS[task.kind].model_validate(task.settings)
         out = Path(task.output)
         (out if task.output.endswith("/") else out.parent).mkdir(parents=True, exist_ok=True)
@@ -76,7 +92,7 @@ class _Open:
             destination = Destination.of(task.output, task.input, source)
             folder = destination.work_folder(settings.run.workdir)
             dreamer = Dreamer(_with_threads(settings, folder, task.threads), network=network)
-        return _Open(task, source, dreamer, destination, folder)
+        return Opened(task, source, dreamer, destination, folder)
 
     @property
     def settings(self) -> Settings:
@@ -88,27 +104,41 @@ class _Open:
 
     def begin(self, tell: Tell) -> Outcome:
         """Find the shots, or make the film in one go where that is little, or cannot be shared."""
-        frames = self.source.clip.frames
         if isinstance(self.dreamer, ExactDive):
             self.dreamer.dreamt()
-        if frames is None or frames <= self.task.frames or self._is_one_chain():
+        if self.is_one_task:
             return self._whole(tell)
-        shots = Workdir.begin(self.folder, self.writing().plan, self._shots)
-        groups = groups_of(shots, self.task.frames * self.dreamer.lanes)
-        return Outcome(0, frames, 0, groups=groups, shots=len(shots))
+        shots = Workdir.begin(self.folder, self.writing().plan, self.shots)
+        return Outcome(0, self.source.clip.frames or 0, 0, groups=self.groups(shots), shots=len(shots))
 
-    def _is_one_chain(self) -> bool:
-        """Every frame needs the one before, or is told of in order."""
-        dive = isinstance(self.settings, ZoomSettings) and not isinstance(self.dreamer, ExactDive)
-        return dive or bool(self.settings.output.report)
+    @property
+    def is_one_task(self) -> bool:
+        """It is little, or every frame needs the one before, or is told of in order."""
+        frames = self.source.clip.frames
+        chain = isinstance(self.settings, ZoomSettings) and not isinstance(self.dreamer, ExactDive)
+        return chain or bool(self.settings.output.report) or frames is None or frames <= self.task.frames
 
-    def _shots(self) -> Sequence[Shot]:
+    def groups(self, shots: Sequence[Shot]) -> tuple[Group, ...]:
+        """As many to a task as are worth one."""
+        return groups_of(shots, self.task.frames * self.dreamer.lanes)
+
+    def shots(self) -> Sequence[Shot]:
         """Where the film cuts; a dive can be cut anywhere, and is where its segments end."""
+        if self.task.shots:
+            return [Shot(first, end) for first, end in self.task.shots]
         if not isinstance(self.dreamer, ExactDive):
             return shots_of(self.source, self.dreamer.size, self.dreamer.motion, lambda frame: None)
         frames = self.source.clip.frames or 1
         every = max(1, round(SEGMENT * self.source.clip.rate))
         return [Shot(first, min(first + every, frames)) for first in range(0, frames, every)]
+
+    def mark(self) -> None:
+        """Write down that the job is done, for the next run of its list."""
+        made = next(self.destination.files(self.source), self.destination.path)
+        if self.task.mark:
+            with whole(Path(self.task.mark)) as part:
+                told = {"digest": self.task.digest, "size": made.stat().st_size, "made": made.name}
+                part.write_text(json.dumps(told), encoding="utf-8")
 
     def _whole(self, tell: Tell) -> Outcome:
         count = _Count(tell)
@@ -121,9 +151,9 @@ class _Open:
         """What is left of some shots."""
         writing, shots = self.writing(), [Shot(first, end) for first, end in self.task.group]
         keep = self.settings.run.keep
+        self._begun(writing)
         with Workdir.shared(self.folder, writing.plan, shots, keep=keep) as work:
             before = work.frames
-            tell(before)
             extras = Extras(writing, self.dreamer)
             count = _Count(tell, before)
 
@@ -135,8 +165,21 @@ class _Open:
                 render(self.source, self.dreamer, work, writing.reel(work), watch, shots)
             frames = sum(end - first for first, end in self.task.group)
             if work.frames != frames:
-                raise InputError(f"{self.source.clip.name}: gave {work.frames} frames of {frames}. Was it changed?")
+                raise InputError(
+                    f"{self.source.clip.name}: gave {work.frames} frames of {frames}. Was it changed?"
+                )
             return Outcome(work.frames - before, frames, 0, shots=len(shots), notes=tuple(self.dreamer.notes))
+
+    def _begun(self, writing: Writing) -> None:
+        """Have the work folder begun: by this task, where shots were found elsewhere and it is the first."""
+        for patience in (True, True, False):
+            if Workdir.has_begun(self.folder, writing.plan) or not self.task.shots:
+                return
+            try:
+                Workdir.begin(self.folder, writing.plan, self.shots)
+            except OutputError:  # another task was quicker
+                if not patience:
+                    raise
 
     def join(self, tell: Tell) -> Outcome:
         """The film of what was dreamed."""
@@ -145,7 +188,9 @@ class _Open:
         with Workdir.open(self.folder, writing.plan, keep=run.keep, resume=True) as work:
             total = self.source.clip.frames or work.frames
             if work.frames != total:
-                raise OutputError(f"{self.folder}: holds {work.frames} frames of {total}. Run the list again.")
+                raise OutputError(
+                    f"{self.folder}: holds {work.frames} frames of {total}. Run the list again."
+                )
             notes = extras.finish(writing.notes + writing.finish(work))
             work.spent = True
         self._forget_masters()

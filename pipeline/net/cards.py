@@ -50,7 +50,7 @@ class Card:
     licence: str = (
         "torchvision (BSD-3-Clause), trained on ImageNet, whose terms (non-commercial research) may apply"
     )
-    builder: Literal["torchvision", "builtin"] = "torchvision"
+    builder: Literal["torchvision", "builtin", "inception_v1", "timm", "code"] = "torchvision"
     listed: bool = True
     motifs: Mapping[str, int] = field(default_factory=dict, repr=False, hash=False)
     muted: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False, hash=False)
@@ -73,10 +73,25 @@ def card(name: str) -> Card:
     """
     if name in CARDS:
         return CARDS[name]
+    if name.startswith(TIMM):
+        return Card(name, "60%", 0, 0, 1, weights="DEFAULT", builder="timm", listed=False)
+    if is_code(name):
+        terms = "your own code and weights"
+        return Card(name, "60%", 0, 0, 1, weights="", licence=terms, builder="code", listed=False)
     for known in CARDS:
         if _misspelt(name, known):
             raise UsageError(f"there is no network {name!r}. Did you mean {known}?")
     return Card(name, "60%", parameters=0, megabytes=0, least=1, weights="DEFAULT", listed=False)
+
+
+TIMM = "timm:"
+
+
+def is_code(name: str) -> bool:
+    """Whether a network is a function of the user's: package.module:function."""
+    return bool(re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", name)) and not name.startswith(
+        TIMM
+    )
 
 
 def _misspelt(name: str, known: str) -> bool:
@@ -85,16 +100,19 @@ def _misspelt(name: str, known: str) -> bool:
     return same_digits and difflib.SequenceMatcher(None, name.lower(), known).ratio() >= 0.85
 
 
-def _inception_v1() -> dict[str, str]:
-    """Caffe's names (inception_4c/output, inception_4c/3x3_reduce) and Lucid's (mixed4c, mixed4c_3x3)."""
+def _inception_v1(pool: str = "maxpool") -> dict[str, str]:
+    """Caffe's names (inception_4c/output, inception_4c/3x3_reduce) and Lucid's (mixed4c, mixed4c_3x3).
+
+    pool: what the modules between the blocks are called.
+    """
     names = {
         "conv1/7x7_s2": "conv1",
-        "pool1/3x3_s2": "maxpool1",
+        "pool1/3x3_s2": f"{pool}1",
         "conv2/3x3_reduce": "conv2",
         "conv2/3x3": "conv3",
-        "pool2/3x3_s2": "maxpool2",
-        "pool3/3x3_s2": "maxpool3",
-        "pool4/3x3_s2": "maxpool4",
+        "pool2/3x3_s2": f"{pool}2",
+        "pool3/3x3_s2": f"{pool}3",
+        "pool4/3x3_s2": f"{pool}4",
     }
     parts = (  # Caffe, Lucid, torchvision
         ("1x1", "1x1", "branch1"),
@@ -115,6 +133,14 @@ def _inception_v1() -> dict[str, str]:
                 (f"inception_{block}/{caffe}", f"mixed{block}_{lucid}"), f"{path}.{branch}"
             )
     return names
+
+
+def _of_2015() -> dict[str, str]:
+    """What the first networks have besides: norms, and TensorFlow's names below the blocks."""
+    names = _inception_v1("pool") | {"pool1/norm1": "norm1", "conv2/norm2": "norm2"}
+    names |= {"localresponsenorm0": "norm1", "localresponsenorm1": "norm2"}
+    names |= {"conv2d0": "conv1", "conv2d1": "conv2", "conv2d2": "conv3"}
+    return names | {"maxpool0": "pool1", "maxpool1": "pool2", "maxpool4": "pool3", "maxpool10": "pool4"}
 
 
 def _inception_v3() -> dict[str, str]:
@@ -171,6 +197,15 @@ _DENSENET = _words(
 _CONVNEXT = {"stem": "features.0"} | {f"stage{i}": f"features.{2 * i - 1}" for i in (1, 2, 3, 4)}
 _CLASS_MAP = {"conv10": "classifier.1", "relu_conv10": "classifier.2"}
 
+_2015_LAYERS = _words(
+    "conv1 conv2 conv3 inception3a inception3b inception4a inception4b inception4c inception4d inception4e"
+    " inception5a inception5b"
+)
+_2015_TERMS = "weights of yours, under the terms they came with"
+_GREY_LEVEL = (1 / 255, 1 / 255, 1 / 255)
+_CAFFE_MEAN = (123 / 255, 117 / 255, 104 / 255)
+_TF_MEAN = (117 / 255, 117 / 255, 117 / 255)
+
 # The two Inceptions were trained on -1..1. torchvision gets there from its usual mean and std by their
 # transform_input; here their cards say it, and transform_input stays off.
 _HALF = (0.5, 0.5, 0.5)
@@ -194,6 +229,12 @@ _CARDS = (
     Card("googlenet",          "inception4c",   6_624_904,  49.7,  15, _words(
          "conv1 conv2 conv3 inception3a inception3b inception4a inception4b inception4c inception4d inception4e"
          " inception5a inception5b"), _inception_v1(), _HALF, _HALF),
+    Card("bvlc_googlenet",     "inception4c",   6_998_552,  28.0,  31, _2015_LAYERS, _of_2015(),
+         _CAFFE_MEAN, _GREY_LEVEL, weights="", licence=_2015_TERMS, builder="inception_v1"),
+    Card("googlenet_places365", "inception4c",  6_347_677,  25.4,  31, _2015_LAYERS, _of_2015(),
+         _CAFFE_MEAN, _GREY_LEVEL, weights="", licence=_2015_TERMS, builder="inception_v1"),
+    Card("inception5h",        "inception4c",   7_066_380,  28.3,   1, _2015_LAYERS, _of_2015(),
+         _TF_MEAN, _GREY_LEVEL, weights="", licence=_2015_TERMS, builder="inception_v1"),
     Card("inception_v3",       "mixed3, mixed5", 27_161_264, 103.9, 75, _words(
          "Conv2d_1a_3x3 Conv2d_2a_3x3 Conv2d_2b_3x3 Conv2d_3b_1x1 Conv2d_4a_3x3 Mixed_5b Mixed_5c Mixed_5d Mixed_6a"
          " Mixed_6b Mixed_6c Mixed_6d Mixed_6e Mixed_7a Mixed_7b Mixed_7c"), _inception_v3(), _HALF, _HALF),

@@ -36,7 +36,8 @@ def fold_batch_norms(graph: fx.Graph, parts: Mapping[fx.Node, nn.Module]) -> Non
         convolution = parts.get(before)
         # A convolution that is read elsewhere, by another layer or as a target, stays as it is.
         alone = calls[before.target] == 1 and len(before.users) == 1
-        if alone and isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+        # What is made of either, as timm's with an activation inside, does more than these two.
+        if alone and type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d:
             fused = fuse_conv_bn_eval(convolution, norm)
             convolution.weight, convolution.bias = fused.weight, fused.bias
             node.replace_all_uses_with(before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -25,13 +25,15 @@ _QUICK = 4e6  # weights of a network that is run for its shapes
 class Network:
     """A network ready to be cut: its facts, and its module in eval mode, fp32, on the CPU, weights frozen.
 
-    sha256: of the weights file, in hex. licence: of the weights, for people to read.
+    sha256: of the weights file, in hex. licence: of the weights, for people to read. whole: types of modules, and
+    functions, that are taken as they are when it is traced, because they look at what goes through them.
     """
 
     card: Card
     module: nn.Module
     sha256: str
     licence: str
+    whole: tuple[tuple[type[nn.Module], ...], tuple[Callable[..., Any], ...]] = ((), ())
 
 
 class Layer(NamedTuple):
@@ -93,7 +95,7 @@ def cut(network: Network, targets: Sequence[Target]) -> Cut:
 
     TargetError: a layer or channel that is not there, or a layer whose output is no map.
     """
-    trace = _trace(network.module)
+    trace = _trace(network)
     placed = tuple(_muted(_place(target, network, trace), network.card) for target in targets)
     scores = graphs.scores(network.module, trace.graph)
     body = _body(
@@ -108,7 +110,7 @@ def cut(network: Network, targets: Sequence[Target]) -> Cut:
 
 def layers(network: Network) -> list[Layer]:
     """Every layer of `network` that can be dreamed of, in the order they are computed."""
-    return _layers(network, _trace(network.module))
+    return _layers(network, _trace(network))
 
 
 @dataclass(frozen=True)
@@ -120,9 +122,14 @@ class _Trace:
 
 
 class _Tracer(fx.Tracer):
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, network: Network) -> None:
+        leaves, functions = network.whole
+        super().__init__(autowrap_functions=functions)
+        self.leaves = leaves
         self.outputs: dict[str, fx.Node] = {}
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, self.leaves) or super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
         result = super().call_module(m, forward, args, kwargs)
@@ -133,9 +140,9 @@ class _Tracer(fx.Tracer):
         return result
 
 
-def _trace(module: nn.Module) -> _Trace:
-    tracer = _Tracer()
-    graph = tracer.trace(module)
+def _trace(network: Network) -> _Trace:
+    tracer = _Tracer(network)
+    graph = tracer.trace(network.module)
     return _Trace(graph, tracer.outputs)
 
 

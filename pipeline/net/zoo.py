@@ -10,12 +10,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.fx.proxy import TraceError
 
 from pipeline.errors import ModelError, UsageError, did_you_mean
-from pipeline.net import builtin
+from pipeline.net import borrowed, builtin, converted, inception_v1
 from pipeline.net.cards import CARDS, Card, card
-from pipeline.net.tap import Network, layers
+from pipeline.net.tap import Network
 from pipeline.net.weights import downloaded, fill, misfits, read, sha256
 
 SHIPPED = Path(__file__).with_name("builtin.safetensors")
@@ -30,7 +29,10 @@ _BARE = {"aux_logits": False, "transform_input": False, "init_weights": False}
 
 
 def load(name: str, weights: Path | None = None, *, progress: bool = True) -> Network:
-    """The network called `name`, with the weights in the file, or else torchvision's, downloaded once.
+    """The network called `name`, with the weights in the file, or else those of its library, downloaded once.
+
+    A name with a colon runs code: timm's, or with package.module:function the user's own. What may come from a
+    stranger must not get here with one: `looks.settle` sees to it.
 
     weights: .safetensors, or a state dict saved by torch (.pth, .pt); number of classes as in the file.
     progress: draw a bar on stderr while downloading.
@@ -40,9 +42,15 @@ def load(name: str, weights: Path | None = None, *, progress: bool = True) -> Ne
     facts = card(name)
     if facts.builder == "builtin":
         return _from_the_box(facts, weights)
+    if facts.builder == "inception_v1":
+        return _of_2015(facts, weights)
+    if facts.builder == "timm":
+        return borrowed.from_timm(facts, weights)
+    if facts.builder == "code":
+        return borrowed.from_code(facts, weights)
     module = _skeleton(name)
     if not facts.listed:
-        facts = _probed(_with_torchvision_facts(facts), module)
+        facts = borrowed.probed(_with_torchvision_facts(facts), module)
     file = weights or downloaded(_entry(facts).url, facts.name, facts.megabytes, progress)
     state, digest = read(file), sha256(file)
     if (classes := _classes(module, state)) != CLASSES:
@@ -70,10 +78,32 @@ def _from_the_box(facts: Card, weights: Path | None) -> Network:
     return Network(facts, module, sha256(file), facts.licence)
 
 
+def _of_2015(facts: Card, weights: Path | None) -> Network:
+    """A network of 2015, with weights as one of many tools wrote them down."""
+    if weights is None:
+        raise ModelError(
+            f"{facts.name} comes without weights: give them with --weights FILE, .pth or .safetensors, as converted"
+            f" from {'TensorFlow' if facts.name == 'inception5h' else 'Caffe'}."
+            " --model googlenet is its relative that torchvision downloads."
+        )
+    given = read(weights)
+    state = converted.named(given, facts)
+    module = inception_v1.build(facts.name, converted.classes(state))
+    bgr = inception_v1.KINDS[facts.name].bgr and "conv1.conv.weight" not in given
+    state = converted.shaped(state, module, bgr=bgr)
+    if wrong := misfits(module, state):
+        what = f"{wrong[0]} ({len(wrong)} misfits)"
+        raise ModelError(f"{weights.name} does not fit {facts.name}: {what}.{_owner(given)}")
+    fill(module, state)
+    return Network(facts, module, sha256(weights), f"{weights.name}: under the terms it came with")
+
+
 def build(name: str, classes: int = CLASSES) -> nn.Module:
-    """The network in the box or a torchvision classifier, random weights, eval mode. UsageError: there is none."""
+    """A network with a card or a torchvision classifier, random weights, eval mode. UsageError: there is none."""
     if name in CARDS and CARDS[name].builder == "builtin":
         return builtin.build()
+    if name in inception_v1.KINDS:
+        return inception_v1.build(name, None if classes == CLASSES else classes)
     from torchvision import models  # noqa: PLC0415 (slow to import, and not every network needs it)
 
     known = models.list_models(module=models)
@@ -106,20 +136,12 @@ def _owner(state: Mapping[str, Tensor]) -> str:
     for name in (known.name for known in CARDS.values() if known.builder == "torchvision"):
         if not misfits(_skeleton(name, _classes(_skeleton(name), state)), state):
             return f" These look like the weights of {name}: --model {name}"
+    for name in inception_v1.KINDS:
+        known = converted.named(state, CARDS[name])
+        module = inception_v1.build(name, converted.classes(known))
+        if not misfits(module, converted.shaped(known, module, bgr=False)):
+            return f" These look like the weights of {name}: --model {name}"
     return ""
-
-
-def _probed(facts: Card, module: nn.Module) -> Card:
-    """`facts` with the taps found in `module`. ModelError: it is not convolutional."""
-    if any("Attention" in type(part).__name__ for part in module.modules()):
-        raise ModelError(f"{facts.name} is a transformer: only convolutional networks can dream here")
-    try:
-        trunk = [layer.path for layer in layers(Network(facts, module, "", "")) if layer.trunk]
-    except (RuntimeError, AssertionError, TraceError) as problem:
-        raise ModelError(f"{facts.name} cannot dream: it takes pictures of one size only") from problem
-    if not trunk:
-        raise ModelError(f"{facts.name} cannot dream: none of its layers grows with the picture")
-    return replace(facts, taps=tuple(trunk))
 
 
 def _with_torchvision_facts(facts: Card) -> Card:

@@ -87,7 +87,8 @@ def notes(record: Record, about: About) -> list[str]:
         said.append("No motion was looked for, so flicker cannot be told from movement and was not measured.")
     elif len(rows) > 1:
         stride = stride_of(about.dream_size)
-        grid = f"every {stride}. pixel of every {stride}. row" if stride > 1 else "every pixel"
+        nth = f"{stride}" + {2: "nd", 3: "rd"}.get(stride, "th")
+        grid = f"every {nth} pixel of every {nth} row" if stride > 1 else "every pixel"
         said.append(
             f"Flicker: of the dream layer at {about.dream_size}, on {grid} that is in view in both frames and "
             "clear of motion edges. F = sum |D - W(D')|² / sum (|D|² + |W(D')|²), D' being the layer of the frame "

@@ -99,9 +99,9 @@ def nice(low: float, high: float, about: int) -> list[float]:
 
 
 def number(value: float) -> str:
-    """In three digits, without an exponent where that can be: 0.023, 1.5, 240."""
+    """In three digits, without an exponent where that can be: 0.023, 1.5, 240; a dash for none."""
     if not math.isfinite(value):
-        return "?"
+        return "\N{EN DASH}"
     if value == 0 or abs(value) >= 100:
         return f"{value:.0f}"
     return f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.0e}"

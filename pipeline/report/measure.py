@@ -52,7 +52,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "trust": ("share", "of the picture whose motion since the frame before is trusted"),
     "steps": ("steps per octave", "taken"),
     "cost": ("share", "of the steps of a full dream"),
-    "seconds": ("s", "from the frame before to this one, without the measuring"),
+    "seconds": ("s", "from the frame dreamed before to this one, without the measuring"),
 }
 """Name -> unit and meaning."""
 
@@ -63,7 +63,10 @@ def stride_of(size: Size) -> int:
 
 
 class Measure:
-    """Fed a film's frames in order. before: D of the frame before the first; start: where its shot began."""
+    """Fed the frames of a shot in order, then those of the next.
+
+    before: D of the frame before the first. start: where its shot began.
+    """
 
     def __init__(self, before: Plane | None = None, start: int = 0) -> None:
         self._before, self._start = before, start

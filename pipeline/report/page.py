@@ -129,7 +129,7 @@ def _charts(rows: Sequence[Row], about: About) -> str:
         curves.chart(curve, axis, f"mean {number(curve.scale * mean[curve.name])}") for curve in _curves(rows)
     )
     cuts = " Dashed lines are cuts." if axis.cuts else ""
-    head = f"<h2>Measures</h2><p>Point at a curve to read it.{cuts}</p>"
+    head = f'<h2>Measures</h2><p><span class="live">Point at a curve to read it.</span>{cuts}</p>'
     return f'<section>{head}<div class="charts">{figures}</div></section>'
 
 

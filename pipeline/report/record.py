@@ -8,9 +8,12 @@ from __future__ import annotations
 import base64
 import json
 import math
+from collections.abc import Callable, Collection
 from pathlib import Path
 from time import perf_counter
 from typing import Any, get_type_hints
+
+import torch
 
 from pipeline.clip import Clip, Plane
 from pipeline.dreamer import Dreamt
@@ -26,35 +29,55 @@ KINDS: dict[str, Any] = get_type_hints(Row)
 
 
 class Record:
-    """Told of every frame dreamed. file: where its lines are kept.
+    """Told of every frame dreamed, those of a shot in order; shots may take turns. file: where its lines are kept.
 
-    done: frames of an earlier run, whose lines are read back; before: D of the last of them.
-    rows: of every frame, in order. spent: seconds that measuring took. gain: that layers are drawn with.
+    done: frames of an earlier run, whose lines are read back. left: given a frame, D of the one before it, where
+    an earlier run stopped there. spent: seconds that measuring took. gain: that layers are drawn with.
     """
 
-    def __init__(self, clip: Clip, file: Path, done: int = 0, before: Plane | None = None) -> None:
-        self.rows: list[Row] = []
+    def __init__(
+        self,
+        clip: Clip,
+        file: Path,
+        done: Collection[int] = (),
+        left: Callable[[int], Plane | None] = lambda frame: None,
+    ) -> None:
         self.spent = 0.0
         self.gain = 0
+        self._rows: dict[int, Row] = {}
         self._tiles: dict[int, Tiles] = {}
         self._every = math.ceil(clip.frames / ACROSS) if clip.frames else 1
-        self._file = file
+        self._file, self._left = file, left
+        self._measures: dict[int, Measure] = {}  # by the frame that each waits for
         lines = _lines(file, done)
         with whole(file) as part:  # without what a kill cut off, or what is dreamed anew
             part.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
         for line in lines:
             self._keep(*_read(line))
-        self._measure = Measure(before, max((row.frame for row in self.rows if row.cut), default=0))
         self._since = perf_counter()
 
     @staticmethod
-    def of(work: Workdir, clip: Clip, before: Plane | None) -> Record:
-        """Going on where `work` stands; before: D of its last frame, None at the start."""
-        return Record(clip, work.folder / "report.jsonl", work.frames, before)
+    def of(work: Workdir, clip: Clip) -> Record:
+        """Going on where `work` stands."""
+
+        def left(frame: int) -> Plane | None:
+            last = next((segment for segment in tuple(work.segments) if segment.end == frame), None)
+            if last is None:
+                return None
+            layer = work.left_by(last, torch.device("cpu")).dream[0].permute(1, 2, 0)
+            return layer.contiguous().numpy()
+
+        done = {frame for segment in work.segments for frame in range(segment.first, segment.end)}
+        return Record(clip, work.folder / "report.jsonl", done, left)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Of every frame, in order."""
+        return [self._rows[frame] for frame in sorted(self._rows)]
 
     def __call__(self, dreamt: Dreamt) -> None:
         began = perf_counter()
-        row = self._measure(dreamt, began - self._since)
+        row = self._measure(dreamt)(dreamt, began - self._since)
         gain = self.gain or gain_of(dreamt.dream)
         pictures = tiles(dreamt, gain) if row.frame % self._every == 0 else {}
         spent = perf_counter() - began
@@ -68,8 +91,19 @@ class Record:
         apart = math.ceil(len(self._tiles) / ACROSS)
         return {frame: self._tiles[frame] for frame in sorted(self._tiles)[:: apart or 1]}
 
+    def _measure(self, dreamt: Dreamt) -> Measure:
+        """Of the shot that this frame goes on with."""
+        frame = dreamt.frame.index
+        measure = self._measures.pop(frame, None)
+        if measure is None:
+            start = max((row.frame for row in self.rows if row.cut and row.frame <= frame), default=0)
+            measure = Measure(None if dreamt.cut else self._left(frame), start)
+        if frame + 1 not in self._rows:
+            self._measures[frame + 1] = measure
+        return measure
+
     def _keep(self, row: Row, pictures: Tiles, gain: int, spent: float) -> None:
-        self.rows.append(row)
+        self._rows[row.frame] = row
         self.gain = self.gain or gain
         self.spent += spent
         if pictures:
@@ -97,8 +131,8 @@ def _read(line: str) -> tuple[Row, Tiles, int, float]:
     return Row(**numbers), pictures, int(kept["gain"]), float(kept["spent"])
 
 
-def _lines(file: Path, done: int) -> list[str]:
-    """The whole lines of the frames before `done`, one each, in order; a later one of a frame stands for it."""
+def _lines(file: Path, done: Collection[int]) -> list[str]:
+    """The whole lines of the frames that are `done`, one each, in order; a later one of a frame stands for it."""
     found: dict[int, str] = {}
     if file.is_file():
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -106,7 +140,7 @@ def _lines(file: Path, done: int) -> list[str]:
                 frame = _read(line)[0].frame
             except (ValueError, TypeError, KeyError, AttributeError):
                 continue
-            if 0 <= frame < done:
+            if frame in done:
                 found[frame] = line
     return [found[frame] for frame in sorted(found)]
 

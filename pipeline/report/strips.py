@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from html import escape
 
 from pipeline.report.about import About
@@ -18,10 +19,10 @@ def strips(record: Record, about: About) -> str:
     starts = [row.frame for row in record.rows[1:] if row.cut and about.cuts]
     heads, before = [], -1
     for frame in pictured:
-        new = any(before < start <= frame for start in starts)
+        passed = [times[start].number for start in starts if before < start <= frame]
+        cuts = f" <em>{_cuts(passed, times[frame].number)}</em>" if passed else ""
         heads.append(
-            f'<div class="when"><b>{clock(times[frame].time)}</b>frame {times[frame].number}'
-            f"{' <em>new shot</em>' if new else ''}</div>"
+            f'<div class="when"><b>{clock(times[frame].time)}</b>frame {times[frame].number}{cuts}</div>'
         )
         before = frame
     parts = [f'<div class="strip">{"".join(heads)}</div>']
@@ -33,10 +34,17 @@ def strips(record: Record, about: About) -> str:
         )
     shape = f"--n:{max(1, len(pictured))};--shape:{about.size.width}/{about.size.height}"
     return (
-        "<section><h2>Through time</h2><p>Choose a picture to see it large; the arrow keys then lead through time "
-        "and from source to dream.</p>"
+        '<section><h2>Through time</h2><p class="live">Choose a picture to see it large; the arrow keys then lead '
+        "through time and from source to dream.</p>"
         f'<div class="strips" style="{shape}"><div>{"".join(parts)}</div></div></section>'
     )
+
+
+def _cuts(passed: Sequence[int], shown: int) -> str:
+    """What lies between the picture before and this one, of frame `shown`. passed: first frames of shots."""
+    if len(passed) > 2:
+        return f"{len(passed)} cuts"
+    return "new shot" if passed == [shown] else f"cut at {' and '.join(map(str, passed))}"
 
 
 def still(record: Record) -> str:

@@ -21,6 +21,7 @@ from pipeline.net.tap import Cut
 from pipeline.net.targets import Target
 from pipeline.ops import ascent, bands, pyramid
 from pipeline.ops.objectives import Callback, Objective, best_match, mean, ranked
+from pipeline.ops.tiles import tiles
 
 LEAST_OCTAVE = 16  # px: nothing is seen in less
 LARGEST_WEIGHT = 3.0  # a pixel may step this much further than the average: x3 is clean, x8 speckles
@@ -34,7 +35,8 @@ class Look:
     that are brought to one strength; 0: none. objective: of one target's activations, or `callback` of all of them.
     octave_iterations, octave_step: each octave's share of the iterations and of the step, smallest octave first;
     the last one holds for those that follow, and those of octaves that do not fit are left out. soft: what is
-    dreamed is enlarged from octave to octave linearly, not bicubic. now: what belongs to one frame.
+    dreamed is enlarged from octave to octave linearly, not bicubic. tile: pixels; what is larger than two such
+    tiles is seen tile by tile; 0: never. now: what belongs to one frame.
     """
 
     cut: Cut
@@ -49,6 +51,7 @@ class Look:
     octave_iterations: tuple[float, ...] = (1.0,)
     octave_step: tuple[float, ...] = (1.0,)
     soft: bool = False
+    tile: int = 0
     now: Moment = NOW
 
     def shares(self, octaves: int) -> list[tuple[float, float]]:
@@ -194,13 +197,7 @@ def gradient(look: Look, picture: Tensor, roll: tuple[int, int] = (0, 0)) -> Ten
     Of several targets each one's gradient is brought to mean |g| = 1 before they are summed by weight, so that
     weights mean what they say. roll: where the picture's origin stands, for targets at a place in it.
     """
-    picture = picture.detach().requires_grad_()
-    with torch.enable_grad():
-        scores = _scores(look, look.cut(picture), Size(*picture.shape[-2:]), roll)
-    slopes = {
-        index: torch.autograd.grad(score, picture, retain_graph=index != max(scores))[0]
-        for index, score in scores.items()
-    }
+    slopes = _slopes(look, picture, roll)
     if look.callback is not None:
         return slopes[0]
     parts = []
@@ -214,6 +211,29 @@ def gradient(look: Look, picture: Tensor, roll: tuple[int, int] = (0, 0)) -> Ten
             share = share * torch.roll(mask, roll, (2, 3))
         parts.append(slope * share)
     return sum(parts[1:], parts[0]) if parts else torch.zeros_like(picture)
+
+
+def _slopes(look: Look, picture: Tensor, roll: tuple[int, int]) -> dict[int, Tensor]:
+    """The gradient of each target's score, [L, 3, H, W], by its number; tile by tile where the picture is large."""
+    size = Size(*picture.shape[-2:])
+    placed = any(target.at is not None for target in look.cut.targets)  # in the whole picture, not in a tile
+    if not look.tile or placed or size.height * size.width <= 2 * look.tile**2:
+        return _slopes_at_once(look, picture, roll)
+    whole: dict[int, Tensor] = {}
+    for tile in tiles(size, look.tile):
+        for index, slope in _slopes_at_once(look, picture[(..., *tile.seen)], roll).items():
+            whole.setdefault(index, torch.zeros_like(picture))[(..., *tile.kept)] = slope[(..., *tile.own)]
+    return whole
+
+
+def _slopes_at_once(look: Look, picture: Tensor, roll: tuple[int, int]) -> dict[int, Tensor]:
+    picture = picture.detach().requires_grad_()
+    with torch.enable_grad():
+        scores = _scores(look, look.cut(picture), Size(*picture.shape[-2:]), roll)
+    return {
+        index: torch.autograd.grad(score, picture, retain_graph=index != max(scores))[0]
+        for index, score in scores.items()
+    }
 
 
 def _weight(look: Look, index: int, like: Tensor) -> Tensor:
