@@ -44,14 +44,14 @@ Due = tuple[Tick, Carried | None, Clip | None]
 class Dreamt:
     """A frame, dreamed. picture: what is shown, uint8 [H, W, 3]: source + strength x dream.
 
-    flow: of the source at dream size, [h, w]. steps: in each octave, of the `iterations` of a full dream; lost:
-    of all of them, those whose gradient was no number. deep: the picture at the depth of its source, where that
-    is to be written.
+    carried: to the next, None for nothing. flow: of the source at dream size, [h, w]. steps: in each octave, of the
+    `iterations` of a full dream; lost: of all of them, those whose gradient was no number. deep: the picture at the
+    depth of its source, where that is to be written.
     """
 
     frame: Frame
     picture: Picture
-    carried: Carried
+    carried: Carried | None
     flow: Flow
     steps: int
     iterations: int
@@ -71,7 +71,8 @@ class Dreamt:
     @property
     def dream(self) -> NDArray[np.float32]:
         """The dream layer, float32 [h, w, 3] at dream size, -1..1: dreamed minus source."""
-        return self.carried.dream[0].permute(1, 2, 0).cpu().numpy()
+        layer = self.carried.dream[0] if self.carried else torch.zeros(3, *self.flow.trust.shape)
+        return layer.permute(1, 2, 0).cpu().numpy()
 
     @property
     def pts(self) -> int:
@@ -80,7 +81,7 @@ class Dreamt:
     @property
     def rms(self) -> float:
         """Strength of the dream layer, grey levels."""
-        return 255 * float(carry.rms(self.carried.dream))
+        return 0.0 if self.carried is None else 255 * float(carry.rms(self.carried.dream))
 
 
 class Dreamer:
@@ -120,7 +121,7 @@ class Dreamer:
             knob.enlarge == "linear", device.tile(settings.speed.tile),
         )  # fmt: skip
         self.motion = Motion.of(settings, self.device)
-        self._live: tuple[View, Carried] | None = None
+        self._live: tuple[View, Carried | None] | None = None
         self._steps = -1
 
     def use_threads(self, threads: int) -> None:
@@ -204,8 +205,7 @@ class Dreamer:
         still = [tick.frame for tick in moving]
         size = self.size(still[0].size)
         if self.settings.dream.iterations.constant == 0:
-            blank = Carried.nothing(1, size, self.device)
-            return [Dreamt(t.frame, t.frame.picture, blank, t.flow, 0, 0, 0, t.frame.deep) for t in moving]
+            return [Dreamt(t.frame, t.frame.picture, None, t.flow, 0, 0, 0, t.frame.deep) for t in moving]
         iterations, step, steadiness, strength, saturation = self._knobs(still[0], clip)
         with device.memory(f"dreaming at {size}"):
             full = self._tensor([frame.picture.transpose(2, 0, 1) for frame in still]) / 255
@@ -223,6 +223,7 @@ class Dreamer:
                 seed, owed = carry.lay(source, before, where, trust, steadiness, iterations * step, octaves)
             dreamed = dream(look, seed, owed, iterations, step) if iterations else Dreamed.nothing(source)
             after = carry.keep(source, dreamed.picture, before, trust, iterations * step)
+            after = after.on(source) if self.settings.time.carry == "blend" else after
 
             shown = colour.shown(after.dream, self.settings.dream.colour, saturation)
             layers = strength * pyramid.resize(shown, still[0].size)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from pipeline import overrides
 from pipeline.errors import UsageError, did_you_mean
-from pipeline.net.cards import card
+from pipeline.net.cards import card, is_code
 from pipeline.overrides import Layer
 from pipeline.settings import Settings
 
 OWN = ("layers", "objective", "smooth", "dream_size", "octaves", "octave_scale", "step", "jitter")
+ASKED = ("--", "keyword")  # what the origin of a layer begins with that the user wrote just now
 DOORS = ("zoom_",)  # what the names of presets begin with that are for one door only
 # In a wheel the presets lie inside the package, in a checkout beside it.
 FOLDERS = (Path(__file__).parent / "configs", Path(__file__).parent.parent / "configs")
@@ -48,10 +49,19 @@ def own_defaults(network: str, model: type[Settings] = Settings) -> Layer:
 
 
 def settle(layers: Sequence[Layer], model: type[Settings] = Settings) -> tuple[Settings, dict[str, str]]:
-    """Merge layers, later over earlier, above the defaults of the network they name."""
-    network = str(overrides.resolve([], model)[0].dream.model)
+    """Merge layers, later over earlier, above the defaults of the network they name.
+
+    UsageError also where a network that is the user's own code was named by anything but the user.
+    """
+    network, origin = str(overrides.resolve([], model)[0].dream.model), ""
     for layer in layers:
-        network = str(layer.values.get("dream", {}).get("model", network))
+        if named := layer.values.get("dream", {}).get("model"):
+            network, origin = str(named), layer.origin
+    if is_code(network) and not origin.startswith(ASKED):
+        raise UsageError(
+            f"{origin}: asks for the network {network}, which would run code from a file of that name. "
+            f"Only you can: --model {network}"
+        )
     return overrides.resolve([own_defaults(network, model), *layers], model)
 
 

@@ -97,8 +97,11 @@ def ticks(
     shot: Shot = WHOLE,
 ) -> Generator[Tick, None, None]:
     """Each frame of a shot with its motion, or those after segment `last`, which left `past`."""
-    before = None
     starts = motion.starts(source) | {shot.first}
+    if motion.time.flow == "none":
+        yield from _apart(source, last, dream_size, starts, shot)
+        return
+    before = None
     for frame in source.frames(last):
         if shot.end is not None and frame.index >= shot.end:
             return
@@ -114,6 +117,23 @@ def ticks(
         else:
             flow, before = motion.between(now, before)
         yield Tick(frame, flow, before.past)
+
+
+def _apart(
+    source: Source,
+    last: Segment | None,
+    dream_size: Callable[[Size], Size],
+    starts: frozenset[int],
+    shot: Shot,
+) -> Generator[Tick, None, None]:
+    """As `ticks`, where no motion is looked for: nobody looks at the pictures."""
+    for frame in source.frames(last):
+        if shot.end is not None and frame.index >= shot.end:
+            return
+        if last is not None and frame.index < last.end:
+            continue
+        size = dream_size(frame.size)
+        yield Tick(frame, Flow.none(size) if frame.index in starts else frame.flow or Flow.alone(size))
 
 
 def shots_of(

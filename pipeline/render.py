@@ -79,7 +79,7 @@ def _dream(film: _Film, shot: Shot, first_of: First, dream: Callable[[Due], Drea
                     write(dreamt.deep or dreamt.picture, dreamt.frame)
                     film.watch(dreamt)
             done = Segment(first.index, dreamt.frame.index + 1, first.pts, dreamt.pts)
-            film.work.finish(done, dreamt.carried)
+            film.work.finish(done, dreamt.carried, shot)
 
 
 def _timed() -> First:

@@ -39,7 +39,9 @@ class Input(Group):
 
 class Dream(Group):
     model: str = knob(
-        "builtin", "network: builtin, googlenet, vgg16, resnet50 ... (any convolutional one of torchvision)"
+        "builtin",
+        "network: builtin, googlenet, vgg16 ... (any convolutional one of torchvision), bvlc_googlenet, "
+        "timm:NAME, or package.module:function, which runs code of yours",
     )
     weights: str | None = knob(
         None, "weights of that network, .safetensors or .pth, instead of a download", metavar="FILE"

@@ -7,7 +7,7 @@ clip_dream.mp4.dreamwork/
   shots.json               where each shot begins and ends, where that is known beforehand
   00000048.json            a finished segment: its frames and times; written last, so what has it is done
   00000048.mp4             its film (none where frames are files of their own)
-  00000048.safetensors     what its last frame leaves to the next; only the newest of a shot is kept
+  00000048.safetensors     what its last frame leaves to the next, if anything; only the newest of an open shot is kept
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SHOTS = "shots.json"
 class Workdir:
     """segments: those that are done, in order. keep: leave the folder, and every state, when all is done.
 
-    spent: what is here is not needed any more. generations: how many of a shot's newest states are kept.
+    spent: what is here is not needed any more. generations: how many of an open shot's newest states are kept, 1 or 2.
     """
 
     folder: Path
@@ -159,38 +159,43 @@ class Workdir:
     def _state(self, segment: Segment) -> Path:
         return self.folder / f"{segment.first:08d}.safetensors"
 
-    def finish(self, segment: Segment, carried: Carried) -> None:
-        """Record a segment as done. Its film stands under its final name already."""
-        with whole(self._state(segment)) as part:
-            held = {name: value for name, value in vars(carried).items() if value is not None}
-            state = {name: value.cpu().contiguous().clone() for name, value in held.items()}
-            part.write_bytes(save(state))
+    def finish(self, segment: Segment, carried: Carried | None, shot: Shot = WHOLE) -> None:
+        """Record a segment of a shot as done. Its film stands under its final name already. carried: None for nothing."""
+        if (
+            not self.keep
+        ):  # nobody goes on from there any more: all lanes have the one after it, and two are enough
+            self._forget(segment, shot, 2)
+        if self.keep or segment.end != shot.end:
+            with whole(self._state(segment)) as part:
+                held = {} if carried is None else vars(carried)
+                state = {name: value.cpu().contiguous() for name, value in held.items() if value is not None}
+                part.write_bytes(save(state))
         with whole(self._record(segment)) as part:
             part.write_text(json.dumps(asdict(segment)), encoding="utf-8")
         with self._turn:
             insort(self.segments, segment, key=lambda own: own.first)
-            if not self.keep:
-                self._forget_state_before(segment)
+        if not self.keep and self.generations == 1:
+            self._forget(segment, shot, 1)
 
     def _record(self, segment: Segment) -> Path:
         return self.folder / f"{segment.first:08d}.json"
 
-    def _forget_state_before(self, segment: Segment) -> None:
-        """The state that nothing in its shot will go on from any more."""
-        for _ in range(self.generations):
-            at = self.segments.index(segment)
-            if at == 0 or self.segments[at - 1].end != segment.first:
+    def _forget(self, segment: Segment, shot: Shot, back: int) -> None:
+        """The state so many segments before this one in its shot."""
+        for _ in range(back):
+            before = [own for own in tuple(self.segments) if own.end == segment.first]
+            if segment.first == shot.first or not before:
                 return
-            segment = self.segments[at - 1]
+            segment = before[0]
         self._state(segment).unlink(missing_ok=True)
 
-    def left_by(self, segment: Segment, device: torch.device) -> Carried:
-        """What this one leaves to the frame after it. OutputError where that was not kept, or is damaged."""
+    def left_by(self, segment: Segment, device: torch.device) -> Carried | None:
+        """What this one leaves to the frame after it, None for nothing. OutputError: was not kept, or is damaged."""
         try:
             state = load_file(self._state(segment))
         except (OSError, SafetensorError) as error:
             raise OutputError(f"{self._state(segment)}: is damaged ({error}). --fresh starts over.") from None
-        return Carried(**{name: value.to(device) for name, value in state.items()})
+        return Carried(**{name: value.to(device) for name, value in state.items()}) if state else None
 
     @contextmanager
     def noting(self) -> Iterator[None]:

@@ -1,11 +1,12 @@
 """Nothing is lost: renders killed, stopped and starved at random moments, gone on with, and compared: a table out.
 
-    scripts/soak.py [--tries 50] [--faults kill,term,limit,disk] [--seed 1] [--json FILE]
+    scripts/soak.py [--tries 50] [--faults kill,term,limit,disk] [--lanes 1] [--seed 1] [--json FILE]
 
-A small drawn clip is dreamed once undisturbed. Then again and again: kill -9 (kill) or SIGTERM (term) after a random
-time since its first frame, files that may not grow beyond a random size (limit), or a file system that is full
-(disk: a small tmpfs, which takes root). The same command goes on until the film is whole. Equal: the same bytes, no
-file left beside it, and every end along the way with the exit code it should have. Exit 1 where one was not.
+A small drawn clip with cuts is dreamed once undisturbed. Then again and again: kill -9 (kill) or SIGTERM (term) after
+a random time since it began to look at frames, files that may not grow beyond a random size (limit), or a file system
+that is full (disk: a small tmpfs, which takes root). The same command goes on until the film is whole. Equal: the same
+bytes, no file left beside it, and every end along the way with the exit code it should have. Exit 1 where one was not.
+With --lanes 2 every second film is dreamed in two lanes, which look for the cuts first; the bytes are the same.
 
 Each try is a process of its own, forked from this one so that it need not load torch again. The encoder is a library
 in that process: what kills the one kills the other.
@@ -30,6 +31,7 @@ from fractions import Fraction
 from pathlib import Path
 from time import monotonic
 
+import numpy as np
 import torch._dynamo  # noqa: F401  (what a network loads on its way: once, here)
 
 from pipeline import render  # noqa: F401
@@ -38,9 +40,12 @@ from pipeline.clip import Clip, Frame, Size
 from pipeline.scene import demo_scene
 from pipeline.stages import encode
 
-RATE, SECONDS = Fraction(4), 24  # twelve segments of two seconds
+RATE, SECONDS = Fraction(2), 24  # segments of two seconds
+SHOT = 9  # frames: a cut after so many
 SIZE = Size(64, 96)
 FLAGS = [
+    "--layers",
+    "20%",
     "--octaves",
     "1",
     "--iterations",
@@ -70,14 +75,15 @@ class Soak:
     folder: Path
     clip: Path
     rng: random.Random
+    lanes: int = 1
     expected: str = ""
-    seconds: float = 0.0
+    seconds: dict[int, float] = field(default_factory=dict)
 
     def run(
-        self, out: Path, stop: int | None = None, before: Callable[[], None] | None = None
+        self, out: Path, stop: int | None = None, before: Callable[[], None] | None = None, lanes: int = 1
     ) -> tuple[int, str]:
-        """One process, which gets a signal at a random moment after its first frame. Its exit code and last line."""
-        words = [str(self.clip), *FLAGS, "-o", str(out)]
+        """One process, which gets a signal at a random moment after its first word. Its exit code and last line."""
+        words = [str(self.clip), *FLAGS, "--lanes", str(lanes), "-o", str(out)]
         errors = self.folder / "stderr"
         ours, theirs = os.pipe()
         child = forked(lambda: video.main(words), theirs, errors, before)
@@ -85,7 +91,7 @@ class Soak:
         with os.fdopen(ours, "rb") as told:
             told.readline()
             began = monotonic()
-            timer = threading.Timer(self.rng.uniform(0, self.seconds), os.kill, (child, stop))
+            timer = threading.Timer(self.rng.uniform(0, self.seconds.get(lanes, 0)), os.kill, (child, stop))
             if stop is not None:
                 timer.start()
             told.read()
@@ -93,19 +99,26 @@ class Soak:
         if stop is not None:
             timer.join()  # a process is forked from one thread
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        self.seconds = self.seconds or monotonic() - began
+        self.seconds.setdefault(lanes, monotonic() - began)
         said = errors.read_text().strip().splitlines()
         return code, said[-1] if said else ""
 
-    def moment(self, out: Path) -> str:
+    def in_turn(self, film: int) -> int:
+        """How many lanes a film is dreamed in."""
+        return self.lanes if film % 2 else 1
+
+    def moment(self, out: Path, lanes: int) -> str:
         """How far a stopped render had come."""
         work = out.with_name(f"{out.name}.dreamwork")
-        done = len(list(work.glob("[0-9]*.json"))) if work.is_dir() else 0
+        records = [json.loads(path.read_text()) for path in work.glob("[0-9]*.json")] if work.is_dir() else []
+        done = len(records)
         pieces = len(list(work.glob("[0-9]*.mp4"))) if work.is_dir() else 0
         if out.exists():
             return "done"
-        if done == SECONDS // 2:
+        if sum(record["end"] - record["first"] for record in records) == RATE * SECONDS:
             return "joining"
+        if lanes > 1 and not (work / "shots.json").exists():
+            return "looking for cuts"
         return "nothing done yet" if not pieces else "segment's end" if pieces > done else "dreaming"
 
     def judge(self, out: Path, fault: Fault) -> None:
@@ -122,12 +135,13 @@ class Soak:
         while fault.struck < tries:
             out = self.folder / f"{name}{fault.films}" / "out.mp4"
             out.parent.mkdir()
+            lanes = self.in_turn(fault.films)
             while True:
-                code, said = self.run(out, number)
+                code, said = self.run(out, number, lanes=lanes)
                 if code == 0:
                     break
                 fault.struck += 1
-                fault.moments[self.moment(out)] += 1
+                fault.moments[self.moment(out, lanes)] += 1
                 if code not in allowed:
                     fault.wrong.append(f"exit {code}: {said}")
             self.judge(out, fault)
@@ -143,9 +157,11 @@ class Soak:
             out.parent.mkdir()
             size = self.rng.randrange(200, most)
             code, said = self.run(
-                out, before=lambda s=size: resource.setrlimit(resource.RLIMIT_FSIZE, (s, s))
+                out,
+                before=lambda s=size: resource.setrlimit(resource.RLIMIT_FSIZE, (s, s)),
+                lanes=self.in_turn(index),
             )
-            self._starved(fault, out, code, said)
+            self._starved(fault, out, code, said, self.in_turn(index))
         return fault
 
     def full(self, tries: int) -> Fault:
@@ -158,20 +174,20 @@ class Soak:
             try:
                 (disk / "film").mkdir()
                 out = disk / "film" / "out.mp4"
-                code, said = self.run(out)
+                code, said = self.run(out, lanes=self.in_turn(index))
                 mount("-o", "remount,size=64m", str(disk))
-                self._starved(fault, out, code, said)
+                self._starved(fault, out, code, said, self.in_turn(index))
             finally:
                 subprocess.run(["/bin/umount", str(disk)], check=True)
         return fault
 
-    def _starved(self, fault: Fault, out: Path, code: int, said: str) -> None:
+    def _starved(self, fault: Fault, out: Path, code: int, said: str, lanes: int) -> None:
         if code != 0:
             fault.struck += 1
-            fault.moments[self.moment(out)] += 1
+            fault.moments[self.moment(out, lanes)] += 1
             if code != 4:
                 fault.wrong.append(f"exit {code}: {said}")
-            if (again := self.run(out))[0] != 0:
+            if (again := self.run(out, lanes=lanes))[0] != 0:
                 fault.wrong.append(f"did not go on: exit {again[0]}: {again[1]}")
         self.judge(out, fault)
 
@@ -202,12 +218,14 @@ def digest(path: Path) -> str:
 
 
 def draw(path: Path) -> int:
-    """A clip of the demo scene. Drawn in a process of its own: a library's threads do not live through a fork."""
+    """A clip of the demo scene, every second shot upside down. Drawn in a process of its own: a library's threads do not live through a fork."""
     scene = demo_scene(SIZE, RATE, SECONDS)
     clip = Clip("drawn", SIZE, 1 / RATE, RATE, scene.frames)
     with encode.film(path, clip, encode.Encoding("h264", 12, "veryfast", "yuv420p", 1)) as write:
         for index in range(scene.frames):
-            write(scene.picture(index), Frame(index, index, index / RATE, scene.picture(index)))
+            picture = scene.picture(index)
+            shown = np.ascontiguousarray(picture[::-1, :, ::-1]) if index // SHOT % 2 else picture
+            write(shown, Frame(index, index, index / RATE, shown))
     return 0
 
 
@@ -215,20 +233,23 @@ def main() -> int:
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("--tries", type=int, default=50)
     parse.add_argument("--faults", default="kill,term,limit,disk")
+    parse.add_argument("--lanes", type=int, default=1)
     parse.add_argument("--seed", type=int, default=1)
     parse.add_argument("--json", type=Path)
     options = parse.parse_args()
     results: dict[str, Fault] = {}
     with tempfile.TemporaryDirectory() as folder:
-        clip, whole = Path(folder) / "clip.mp4", Path(folder) / "whole.mp4"
+        clip = Path(folder) / "clip.mp4"
         os.waitpid(forked(lambda: draw(clip), 1, Path(folder) / "stderr"), 0)
-        soak = Soak(Path(folder), clip, random.Random(options.seed))
-        code, said = soak.run(whole)
-        if code:
-            print(said, file=sys.stderr)
-            return 1
-        soak.expected = digest(whole)
-        print(f"undisturbed: {soak.seconds:.1f} s after the first frame\n")
+        soak = Soak(Path(folder), clip, random.Random(options.seed), options.lanes)
+        for lanes in sorted({1, options.lanes}):
+            whole = Path(folder) / f"whole{lanes}.mp4"
+            code, said = soak.run(whole, lanes=lanes)
+            if code or soak.expected not in ("", digest(whole)):
+                print(said or f"{lanes} lanes: other bytes", file=sys.stderr)
+                return 1
+            soak.expected = digest(whole)
+            print(f"undisturbed, {lanes} lanes: {soak.seconds[lanes]:.1f} s")
         print(f"{'fault':8}{'struck':>8}{'films':>8}{'equal':>8}  where")
         kinds: dict[str, Callable[[int], Fault]] = {
             "kill": lambda tries: soak.stopped("kill", signal.SIGKILL, (-signal.SIGKILL,), tries),

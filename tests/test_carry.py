@@ -28,8 +28,8 @@ def planes(seed: int, scale: float = 1.0) -> torch.Tensor:
 
 
 def of(dream: torch.Tensor, strength: torch.Tensor, effort: torch.Tensor) -> Carried:
-    """What a frame of middle grey leaves to the next."""
-    return Carried(dream, torch.full_like(dream, 0.5), strength, effort)
+    """What a frame leaves to the next."""
+    return Carried(dream, strength, effort)
 
 
 def still(lanes: int = 1) -> torch.Tensor:
@@ -56,7 +56,9 @@ def test_a_pixel_without_trust_owes_everything_and_keeps_nothing() -> None:
 def test_a_blend_is_of_whole_pictures_as_they_lie_and_owes_everything() -> None:
     """DeepDreamVideo: the frame's dream starts from a mix of its picture and the dreamed picture before."""
     source, before, after = planes(0), planes(1), planes(2)
-    carried = carry.keep(before, after, Carried.nothing(1, SIZE, CPU), torch.zeros(1, 1, *SIZE), 15)
+    carried = carry.keep(before, after, Carried.nothing(1, SIZE, CPU), torch.zeros(1, 1, *SIZE), 15).on(
+        before
+    )
     seed, owed = carry.blend(source, carried, torch.ones(1, 1, *SIZE), 0.3)
     assert torch.allclose(seed, 0.7 * source + 0.3 * after, atol=1e-6)
     assert torch.all(owed == 1)

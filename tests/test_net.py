@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from pipeline.errors import ModelError, TargetError, UsageError
 from pipeline.net import zoo
 from pipeline.net.cards import CARDS, Card, card
+from pipeline.net.stem import Stem
 from pipeline.net.tap import Cut, Network, cut, layers
 from pipeline.net.targets import Target, parse_targets, resolve
 
@@ -594,3 +595,25 @@ def test_real_weights_see_a_lion(shared_data: Path) -> None:
     assert classes.mean((2, 3)).argmax() == 291
     assert 0.02 < (fire > 0).float().mean() < 0.6
     assert decibels(uncut(net, ["features.12"], lion)[0], fire) > 80
+
+
+@pytest.mark.parametrize(("side", "stride", "padding"), STEMS)
+@pytest.mark.parametrize("size", [(37, 52), (40, 40), (36, 51)])
+def test_a_stem_is_its_convolution_and_has_its_gradient(
+    side: int, stride: int, padding: int, size: tuple[int, int]
+) -> None:
+    plain = nn.Conv2d(3, 8, side, stride, padding).double()
+    x = torch.rand(2, 3, *size, dtype=torch.double, requires_grad=True)
+    expected, seen = plain(x), Stem(plain)(x)
+    slope = torch.rand_like(expected)
+    assert torch.equal(seen, expected)
+    torch.testing.assert_close(torch.autograd.grad(seen, x, slope), torch.autograd.grad(expected, x, slope))
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "stems"),
+    [("squeezenet1_0", "features.3", 1), ("vgg16", "relu1_2", 0), ("builtin", "strokes", 1)],
+)
+def test_the_first_convolution_of_a_cut_is_a_stem_where_that_pays(name: str, layer: str, stems: int) -> None:
+    body = cut(Network(card(name), zoo.build(name), "", ""), parse_targets(layer)).body
+    assert sum(isinstance(part, Stem) for part in body.modules()) == stems

@@ -203,17 +203,21 @@ def test_every_curve_has_a_point_for_every_frame_that_was_measured(report: Path)
         assert body.count('class="cut"') == 1
 
 
+@pytest.fixture
+def short(clip: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments of four frames."""
+    monkeypatch.setattr(render, "SEGMENT", 4 / clip.clip.rate)
+
+
 def interrupted(clip: Source, folder: Path, at: int, **knobs: object) -> Path:
-    """A render that ended after this frame, in segments of four frames. Gives what is kept for the report."""
+    """A render that ended after this frame. Gives what is kept for the report."""
 
     def stop(dreamt: Dreamt) -> None:
         if dreamt.frame.index == at:
             raise KeyboardInterrupt
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(render, "SEGMENT", 4 / clip.clip.rate)
-        with pytest.raises(KeyboardInterrupt):
-            rendered(clip, folder, stop, **knobs)
+    with pytest.raises(KeyboardInterrupt):
+        rendered(clip, folder, stop, **knobs)
     return next(folder.glob("*.dreamwork")) / "report.jsonl"
 
 
@@ -221,20 +225,27 @@ def timeless(path: Path) -> list[dict[str, float | None]]:
     return [{name: value for name, value in row.items() if name != "seconds"} for row in numbers(path)]
 
 
-@pytest.mark.parametrize("lanes", ["1", "2"])
+@pytest.mark.parametrize(("lanes", "together"), [("1", False), ("2", False), ("2", True)])
 def test_a_render_that_was_interrupted_reports_all_its_frames(
-    lanes: str, clip: Source, report: Path, tmp_path: Path
-) -> None:
+    lanes: str, together: bool, clip: Source, report: Path, tmp_path: Path, short: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     """In the middle of a shot, so that the first frame after it is compared with a layer that was kept."""
+    if together:  # as on a GPU: one batch, whose lanes go back to where all of them stood
+        monkeypatch.setattr(render, "_abreast", render._in_step)
     wanted = {"report": str(tmp_path / "r.html"), "lanes": lanes}
-    with interrupted(clip, tmp_path, CUT + 5, **wanted).open("a", encoding="utf-8") as kept:
+    with interrupted(clip, tmp_path, CUT + 7, **wanted).open("a", encoding="utf-8") as kept:
         kept.write('{"row": {"frame": 1')  # as a kill leaves it
     assert rendered(clip, tmp_path, **wanted).frames < FRAMES
-    again, found = timeless(report), timeless(tmp_path / "r.html")
-    assert [row["f8"] for row in found[:CUT]] == [row["f8"] for row in again[:CUT]] or lanes == "2"
-    for row in (*again, *found):
+    told, found = timeless(report), timeless(tmp_path / "r.html")
+    for row in (*told, *found):
         del row["f8"]  # what eight frames ago looked like is not kept
-    assert found == again
+    if together:  # a batch of two is not a batch of one, to the bit
+        rows = ([(row["frame"], row["cut"], row["f1"] is None) for row in rows] for rows in (told, found))
+        assert next(rows) == next(rows)
+        assert max(row["f1"] or 0 for row in found) < 2 * max(row["f1"] or 0 for row in told)
+    else:
+        assert found == told
     assert "earlier run" not in (tmp_path / "r.html").read_text(encoding="utf-8")
     assert not list(tmp_path.glob("*.dreamwork"))
 
@@ -302,6 +313,25 @@ def test_pictures_of_a_film_of_unknown_length_stay_few_and_even(tmp_path: Path) 
         kept = list(record.pictured())
         assert min(count, 6) <= len(kept) <= 12
         assert len(set(np.diff(kept))) <= 1
+
+
+def test_every_cut_of_a_film_of_many_shots_is_marked(clip: Source, tmp_path: Path) -> None:
+    starts = [0, 7, 18, 19, 21, 22, 23, 24]
+    record = Record(clip.clip, tmp_path / "a.jsonl")
+    for frame in range(30):
+        row = Row(frame, frame + 100, frame / 24, frame in starts, *[0.1] * 7, 1, 0.1, 0.1)
+        record._keep(row, {"source": b""} if frame % 3 == 0 else {}, 1, 0.0)
+    size = clip.clip.size
+    about = About("a", "b", size, size, 24, "net", "layer", "free", "dis", {}, "")
+    text = page.page(tmp_path / "r.html", record, about)
+    heads = re.findall(r"frame (\d+)(?: <em>(.*?)</em>)?</div>", text)
+    assert {int(frame): said for frame, said in heads if said} == {
+        109: "cut at 107", 118: "new shot", 121: "cut at 119 and 121", 124: "3 cuts",
+    }  # fmt: skip
+    marks = re.findall(r'class="cut" d="M([\d.]+) ', text)
+    assert marks[: len(starts) - 1] == [f"{1000 * start / 29:.1f}" for start in starts[1:]]
+    assert len(marks) == 8 * (len(starts) - 1)
+    assert text.count("<tr><td>") == len(starts)
 
 
 def test_a_long_film_keeps_a_small_page_and_shows_how_far_its_numbers_reach() -> None:

@@ -54,7 +54,9 @@ def _introduced(source: Picture, size: Size) -> Picture:
 
 def jpeg(picture: Picture) -> bytes:
     backwards = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".jpg", backwards, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+    how = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    how += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]  # a dream is colour
+    return cv2.imencode(".jpg", backwards, how)[1].tobytes()
 
 
 def said(tile: Tile) -> str:

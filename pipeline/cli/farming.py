@@ -64,7 +64,7 @@ def run(asked: door.Run) -> None:
 
 
 def plan(asked: door.Plan) -> None:
-    from pipeline.farm.estimate import estimates  # noqa: PLC0415
+    from pipeline.farm.estimate import estimates
 
     jobs, _ = _checked(asked)
     told = estimates(jobs, threads=1)
@@ -117,7 +117,7 @@ def export(asked: door.Export) -> None:
         print(f"{asked.shell}: {len(jobs)} commands, one per line", file=sys.stderr)
         return
     assert asked.openjd is not None
-    from pipeline.farm.work import scanned  # noqa: PLC0415
+    from pipeline.farm.work import scanned
 
     exported = []
     for one in jobs:
@@ -140,7 +140,7 @@ def export(asked: door.Export) -> None:
 def task(asked: door.Task) -> None:
     """One task of an exported list; how far it is, as Open Job Description reads it from stdout."""
     one = openjd.read(asked.file, asked.step, asked.group, asked.folder, asked.path_mapping)
-    from pipeline.farm.work import run as work  # noqa: PLC0415  torch
+    from pipeline.farm.work import run as work
 
     total = sum(end - first for first, end in one.group)
     print(f"openjd_status: {one.label}", flush=True)
@@ -195,7 +195,7 @@ def _forget(jobs: Sequence[Ready]) -> None:
 
 def _engine(asked: door.Run, folder: Path) -> Engine:
     if asked.engine == "ray":
-        from pipeline.farm.cluster import Cluster  # noqa: PLC0415
+        from pipeline.farm.cluster import Cluster
 
         return Cluster.connect(
             asked.address, folder, cpus=asked.cpus_per_task, gpus=asked.gpus_per_task, most=asked.workers
@@ -211,7 +211,7 @@ def _engine(asked: door.Run, folder: Path) -> Engine:
 
 
 def _gpus() -> int:
-    import torch  # noqa: PLC0415  takes seconds
+    import torch
 
     return torch.cuda.device_count()
 

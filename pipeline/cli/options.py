@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, make_dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppend
 
 from pipeline import knobs, looks, overrides, settings
 from pipeline.errors import UsageError
+from pipeline.net.cards import is_code
 from pipeline.overrides import Layer
 from pipeline.settings import Settings
 
@@ -74,6 +76,11 @@ def read(
     ]
     layers += [_assignment(text, model) for text in run.get("set", ())]
     merged, origins = looks.settle(layers, model)
+    if is_code(merged.dream.model) and not merged.run.quiet and not merged.run.explain:
+        print(
+            f"{prog}: --model {merged.dream.model} runs code of yours, from a file of that name",
+            file=sys.stderr,
+        )
     again = list2cmdline if os.name == "nt" else shlex.join
     return Asked(parsed.source, merged, origins, again([prog, *args]))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import NoReturn
@@ -45,8 +45,8 @@ class Telling:
             self._of_job(drive.results[number])
         self._ended = ended
         if isinstance(event, Failed):
-            facts = {"event": "lost" if event.lost else "problem", "text": event.text, "worker": event.worker}
-            self._say(facts, event.text if event.lost else "")
+            lost = {"event": "lost" if event.lost else "problem", "text": event.text, "worker": event.worker}
+            self._say(lost, event.text if event.lost else "")
         if self._bar is not None:
             self._bar.total = self.total
             self._bar.set_postfix_str(
@@ -70,7 +70,7 @@ class Telling:
         said = f"{result.name}: {result.state}" + (f", {result.error}" if result.error else "")
         self._say(facts, said)
 
-    def _say(self, facts: dict[str, object], text: str) -> None:
+    def _say(self, facts: Mapping[str, object], text: str) -> None:
         if self.style == "json":
             print(json.dumps(facts), flush=True)
         elif text:

@@ -18,6 +18,7 @@ from pipeline.dive import masters
 from pipeline.dive.balance import Balance
 from pipeline.dive.base import BYTES, Dive
 from pipeline.dive.compose import Composer, in_parallel
+from pipeline.dive.exposure import metered
 from pipeline.dive.store import Store
 from pipeline.dive.windows import Windows
 from pipeline.dreamer import Dreamt
@@ -84,7 +85,8 @@ class ExactDive(Dive):
         if not store.agreed:
             store.begin_to_agree()
             masters.agree(self.windows, store.load, store.keep)
-            store.agree()
+            plain = Composer(self.windows, store.load)
+            store.agree(metered(self.windows, plain.toned, self.threads))
         self._store = store
         return store
 
@@ -115,7 +117,8 @@ class ExactDive(Dive):
     def frames(self, asked: Iterator[Frame]) -> Generator[Dreamt, None, None]:
         """Any frames, in any order."""
         how = self.settings.zoom
-        composer = Composer(self.windows, self.dreamt().load, how.shutter, how.supersample)
+        store = self.dreamt()
+        composer = Composer(self.windows, store.load, how.shutter, how.supersample, store.exposure)
         nothing = Carried.nothing(1, SMALL, torch.device("cpu"))
         for frame, picture in in_parallel(composer.picture, asked, self.threads):
             shown = replace(frame, picture=picture)

@@ -4,6 +4,7 @@ dive.mp4.masters/
   plan.json               what they depend on
   00003.safetensors       a dreamed master and the balance that the next one is held to; what stands there is done
   agreed-00003.safetensors  the same, once all masters have been made to agree
+  exposure.json           the tone of each moment; once it stands there, they agree
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from torch import Tensor
 
 from pipeline.clip import Plane
 from pipeline.dive.balance import Balance
+from pipeline.dive.exposure import Exposure, Tone
 from pipeline.errors import OutputError, UsageError
 from pipeline.files import whole
 
@@ -70,12 +72,21 @@ class Store:
 
     @property
     def agreed(self) -> bool:
-        return (self.folder / "agreed.json").is_file()
+        return self._agreed.is_file()
 
-    def agree(self) -> None:
-        """From now on what `keep` was given is what `load` gives."""
-        with whole(self.folder / "agreed.json") as part:
-            part.write_text("{}", encoding="utf-8")
+    def agree(self, exposure: Exposure) -> None:
+        """From now on what `keep` was given is what `load` gives, and is seen with an exposure."""
+        with whole(self._agreed) as part:
+            part.write_text(json.dumps([exposure.times, exposure.tones]), encoding="utf-8")
+
+    @property
+    def exposure(self) -> Exposure:
+        """What agreed masters are seen with."""
+        try:
+            times, tones = json.loads(self._agreed.read_text(encoding="utf-8"))
+            return Exposure(tuple(times), tuple(Tone(*tone) for tone in tones))
+        except (OSError, ValueError, TypeError) as error:
+            raise OutputError(f"{self._agreed}: is damaged ({error}). --fresh starts over.") from None
 
     def add(self, slot: int, master: Plane, reference: Balance) -> None:
         state = {"master": _half(master), **{f"balance.{n}": v.cpu() for n, v in vars(reference).items()}}
@@ -111,6 +122,10 @@ class Store:
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def _agreed(self) -> Path:
+        return self.folder / "exposure.json"
 
     def _raw(self, slot: int) -> Path:
         return self.folder / f"{slot:05d}.safetensors"

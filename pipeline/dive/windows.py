@@ -101,14 +101,18 @@ class Windows:
 
         scale: the frame is so many times as fine as it will be.
         """
-        depth = self.path.depth_at(seconds) - self.floor
-        level = min(max(0, math.ceil(depth - REACH)), len(self.anchors) - 1)
+        level = self.level(seconds)
         height, width = self.frame
         pixel = 1 / (width * scale)
         frame = Similarity(pixel, complex(-0.5, -height / width / 2) + pixel * (0.5 + 0.5j))
         window = self.windows[self.slot(level)]
         way = self.path.seen_from(self.anchors[level], seconds)
         return self.slot(level), window.place.inverse @ way @ frame
+
+    def level(self, seconds: float) -> int:
+        """How many doublings deep the master lies that shows this moment."""
+        depth = self.path.depth_at(seconds) - self.floor
+        return min(max(0, math.ceil(depth - REACH)), len(self.anchors) - 1)
 
     def region(self, slot: int) -> Region:
         """What is seen of a master at its own depth, but for what the next one will be laid on."""

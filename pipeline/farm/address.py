@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pipeline.errors import DeviceError, UsageError
 
 PATIENCE = 15  # seconds until a cluster has answered
-STARTING = 120  # seconds until one has begun on this machine
-KNOCK = 5  # seconds for a port to open
+KNOCK = 4  # of them for a port to open
+TRY = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level=50)"
 
 
-def last_line(error: BaseException) -> str:
+def last_line(error: object) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(error).__name__
+    return lines[-1][:400] if lines else type(error).__name__
 
 
 def reach(ray: Any, address: str) -> None:
@@ -27,26 +31,54 @@ def reach(ray: Any, address: str) -> None:
     Within `PATIENCE`, or DeviceError; UsageError where it is no address.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    how = {"log_to_driver": False, "logging_level": "ERROR", "dashboard_host": "127.0.0.1"}
-    if address == "auto":
-        if os.environ.get("RAY_ADDRESS"):
-            reach(ray, os.environ["RAY_ADDRESS"])
-            return
-        try:
-            _within(PATIENCE, lambda: ray.init(address="auto", **how), "the cluster on this machine")
-        except ConnectionError:
-            _within(STARTING, lambda: ray.init(address="local", **how), "a cluster of this machine alone")
-        return
-    match = re.fullmatch(r"(?:ray://)?\[?([^\s/\[\]]+?)\]?:(\d{1,5})", address)
-    if not match or not 0 < int(match[2]) < 65536:
-        raise UsageError(f"--address {address}: expected auto, host:6379 or ray://host:10001.")
-    _knock(address, match[1], int(match[2]))
-    if address.startswith("ray://"):
-        how = {"log_to_driver": False, "logging_level": "ERROR"}
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    stop = signal.getsignal(signal.SIGTERM)
     try:
-        _within(PATIENCE - KNOCK, lambda: ray.init(address=address, **how), address)
-    except ConnectionError as error:
-        raise DeviceError(f"{address}: is no Ray cluster that answers ({last_line(error)}).") from None
+        found = _current() if address == "auto" else address
+        if not found:
+            ray.init(address="local", dashboard_host="127.0.0.1", **quiet)
+            return
+        match = re.fullmatch(r"(?:ray://)?\[?([^\s/\[\]]+?)\]?:(\d{1,5})", found)
+        if not match or not 0 < int(match[2]) < 65536:
+            raise UsageError(f"--address {address}: expected auto, host:6379 or ray://host:10001.")
+        _knock(found, match[1], int(match[2]))
+        _try(found)
+        ray.init(address=found, **quiet)
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, stop)  # Ray takes it for itself
+
+
+def _current() -> str:
+    """The cluster that RAY_ADDRESS names, or that `ray start` began on this machine and that answers; '' for none."""
+    if named := os.environ.get("RAY_ADDRESS", ""):
+        return "" if named == "local" else named
+    told = Path(tempfile.gettempdir(), "ray", "ray_current_cluster")
+    try:
+        found = told.read_text(encoding="utf-8").strip()
+        host, _, port = found.rpartition(":")
+        _knock(found, host, int(port))
+    except (OSError, ValueError, DeviceError):
+        return ""
+    return found
+
+
+def _try(address: str) -> None:
+    """Connect once in a process of its own: Ray's library ends the process that waits for a cluster in vain."""
+    try:
+        done = subprocess.run(  # noqa: S603  our own interpreter, and no shell
+            [sys.executable, "-c", TRY, address],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE - KNOCK,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise DeviceError(
+            f"{address}: something listens there, and has not answered as a Ray cluster for {PATIENCE - KNOCK} s."
+        ) from None
+    if done.returncode:
+        raise DeviceError(f"{address}: Ray refuses. {last_line(done.stderr)}")
 
 
 def _knock(address: str, host: str, port: int) -> None:
@@ -57,29 +89,3 @@ def _knock(address: str, host: str, port: int) -> None:
             f"{address}: nobody answers at port {port} of {host} ({error.strerror or error}).\n"
             "Is the cluster up (`ray status` there), and the port open from here?"
         ) from None
-
-
-def _within(seconds: float, do: Callable[[], object], what: str) -> None:
-    """Do it in a thread, since a cluster that has gone quiet would be waited for for ever. Raises what it raises."""
-    errors: list[BaseException] = []
-
-    def attempt() -> None:
-        try:
-            do()
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=attempt, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        raise DeviceError(f"{what}: has not answered for {seconds:g} s. Is that a Ray cluster, and is it up?")
-    for error in errors:
-        if isinstance(error, ConnectionError | KeyboardInterrupt):
-            raise error
-        if isinstance(error, ImportError):
-            raise UsageError(
-                f'ray:// needs Ray\'s client ({error}). `pip install "dream-video[farm]"` brings it.'
-            )
-        said = " ".join(str(error).split())
-        raise DeviceError(f"{what}: Ray refuses ({said[:400]}).")

@@ -88,11 +88,13 @@ class Cluster:
     _read: float = 0.0
 
     @staticmethod
-    def connect(address: str, folder: Path, *, cpus: float, gpus: float, most: int = 0) -> Cluster:
+    def connect(
+        address: str, folder: Path, *, cpus: float, gpus: float | None = None, most: int = 0
+    ) -> Cluster:
         """A cluster by its address; auto: the one on this machine, begun when there is none.
 
-        folder: that all workers must see. Raises UsageError without Ray, DeviceError where nobody answers or a task
-        fits nowhere.
+        folder: that all workers must see. gpus: of a worker; None for one where the cluster has any.
+        Raises UsageError without Ray, DeviceError where nobody answers or a task fits nowhere.
         """
         try:
             import ray  # noqa: PLC0415  an extra
@@ -105,6 +107,8 @@ class Cluster:
         probe = folder / f".dream-farm-{word[:8]}"
         try:
             probe.write_text(word, encoding="utf-8")
+            if gpus is None:
+                gpus = float(any(n["Resources"].get("GPU", 0) >= 1 for n in ray.nodes() if n["Alive"]))  # type: ignore[no-untyped-call]
             cluster = Cluster(ray, cpus, gpus, most, probe, word)
             cluster._check()
         except BaseException:

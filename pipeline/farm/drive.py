@@ -20,7 +20,10 @@ State = Literal["waiting", "running", "done", "there", "failed", "stopped"]
 
 @dataclass
 class Result:
-    """What became of a job. there: it was done before. frames: dreamed now, of `total`. seconds: of workers."""
+    """What became of a job. there: it was done before. frames: dreamed now, of `total`. seconds: of workers.
+
+    again: frames that had been dreamed before, by workers that were lost before those were kept.
+    """
 
     task: Task
     state: State = "waiting"
@@ -29,6 +32,7 @@ class Result:
     total: int = 0
     seconds: float = 0.0
     retries: int = 0
+    again: int = 0
     error: str = ""
     code: int = 0
     notes: tuple[str, ...] = ()
@@ -36,6 +40,10 @@ class Result:
     @property
     def name(self) -> str:
         return self.task.name
+
+
+_Same = tuple[int, str, Group]
+"""A task, whichever time it runs."""
 
 
 @dataclass
@@ -56,7 +64,8 @@ class Drive:
     watch: Callable[[Drive, Event], None]
     _queue: list[tuple[int, int, int, Task]] = field(default_factory=list)
     _open: dict[int, tuple[int, Task]] = field(default_factory=dict)
-    _tries: dict[tuple[int, str, Group], int] = field(default_factory=dict)
+    _tries: dict[_Same, int] = field(default_factory=dict)
+    _lost: dict[_Same, int] = field(default_factory=dict)  # frames that had been told of
 
     def __post_init__(self) -> None:
         self._jobs = [_Job(result) for result in self.results]
@@ -111,8 +120,9 @@ class Drive:
             job.running[event.key] = event.frames
             return
         del self._open[event.key]
-        job.running.pop(event.key, None)
+        told = job.running.pop(event.key, 0)
         if isinstance(event, Failed):
+            self._lost[number, task.step, task.group] = told
             self._again(number, task, event)
         elif job.result.state != "failed":
             self._go_on(number, task, event)
@@ -133,6 +143,8 @@ class Drive:
         job, outcome = self._jobs[number], done.outcome
         result = job.result
         result.frames += outcome.frames
+        kept = outcome.total - outcome.frames
+        result.again += max(0, self._lost.pop((number, task.step, task.group), 0) - kept)
         result.seconds += outcome.seconds
         result.notes += tuple(note for note in outcome.notes if note not in result.notes)
         if task.step == "begin":

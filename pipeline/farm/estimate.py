@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from fractions import Fraction
 from time import perf_counter
 
-import numpy as np
-
-from pipeline.clip import Flow, Frame, Size, Tick
 from pipeline.dreamer import Dreamer
 from pipeline.errors import DreamError
 from pipeline.farm.check import Ready, done_of
+from pipeline.settings import Input
+from pipeline.sources import SceneSource
 
-PROBE = Size(192, 256)
+PROBE = Input(size="256x144", end="6")  # of the drawn scene
+PIXELS = 256 * 144
 LOOKS = 4  # different ones that are measured; others are taken to be like the first
-SHARE = 0.25  # of a whole dream that a carried frame costs, by and large
 SHOT = 72  # frames of one, by and large
 BITS = 0.9  # of a pixel of an encoded dream at crf 16, by and large; each 6 of crf halve it
+LEAST = 0.005  # seconds of any frame
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds a pixel of a shot's first frame, and of each later one."""
+
+    first: float
+    later: float
 
 
 @dataclass(frozen=True)
@@ -34,45 +42,44 @@ class Estimate:
 
 def estimates(jobs: Sequence[Ready], threads: int) -> list[Estimate]:
     """Of each job, what is left of it."""
-    measured: dict[str, float | None] = {}
+    measured: dict[str, Pace | None] = {}
     return [_estimate(one, threads, measured) for one in jobs]
 
 
-def _estimate(one: Ready, threads: int, measured: dict[str, float | None]) -> Estimate:
+def _estimate(one: Ready, threads: int, measured: dict[str, Pace | None]) -> Estimate:
     _, done = done_of(one)
     frames = max(one.clip.frames or 1, done)
     left = frames - done
     output, pixels = one.job.settings.output, one.clip.size.height * one.clip.size.width
     size = round(left * pixels * BITS / 8 * 2 ** ((16 - output.crf) / 6))
-    dream = one.job.settings.dream
-    look = json.dumps(dream.model_dump(mode="json", exclude={"guide", "mask", "strength"}), sort_keys=True)
+    tables = one.job.settings.model_dump(mode="json", include={"dream", "time"})
+    look = json.dumps({**tables, "strength": None}, sort_keys=True)
     if look not in measured:
-        few = len(measured) < LOOKS
-        measured[look] = _measured(one, threads) if few else next(iter(measured.values()))
+        measured[look] = _measured(one, threads) if len(measured) < LOOKS else next(iter(measured.values()))
     pace = measured[look]
-    whole = 1 + left // SHOT
+    firsts = min(left, 1 + left // SHOT)
     dreamed = one.dreamed_at.height * one.dreamed_at.width
-    seconds = None if pace is None else pace * dreamed * (whole + SHARE * max(0, left - whole)) * (left > 0)
+    seconds = None
+    if pace is not None:
+        seconds = dreamed * (pace.first * firsts + pace.later * (left - firsts)) + LEAST * left
     return Estimate(frames, done, seconds, size)
 
 
-def _measured(one: Ready, threads: int) -> float | None:
-    """Seconds a pixel of a whole dream; None where it cannot be dreamed on a small picture."""
+def _measured(one: Ready, threads: int) -> Pace | None:
+    """By dreaming on a few small frames; None where that cannot be."""
     settings = one.job.settings
-    speed = settings.speed.model_copy(update={"threads": settings.speed.threads or threads})
-    plain = settings.dream.model_copy(
-        update={"dream_size": "full", "guide": (), "mask": (), "layers": _first(settings.dream.layers)}
-    )
-    picture = np.random.default_rng(0).integers(0, 256, (*PROBE, 3), np.uint8)
-    tick = Tick(Frame(0, 0, Fraction(0), picture), Flow.none(PROBE))
+    speed = settings.speed.model_copy(update={"threads": settings.speed.threads or threads, "lanes": "1"})
+    plain = {"dream_size": "full", "guide": (), "mask": (), "layers": _first(settings.dream.layers)}
+    dream = settings.dream.model_copy(update=plain)
+    times = [perf_counter()]
     try:
-        dreamer = Dreamer(settings.model_copy(update={"speed": speed, "dream": plain}))
-        dreamer.dream(tick)  # the first of all takes longer
-        began = perf_counter()
-        dreamer.dream(tick)
-        return (perf_counter() - began) / (PROBE.height * PROBE.width)
+        dreamer = Dreamer(settings.model_copy(update={"speed": speed, "dream": dream}))
+        with closing(dreamer.walk(SceneSource.of(PROBE))) as frames:
+            for _ in frames:
+                times.append(perf_counter())
     except DreamError:
         return None
+    return Pace((times[1] - times[0]) / PIXELS, (times[-1] - times[2]) / (len(times) - 3) / PIXELS)
 
 
 def _first(layers: str) -> str:

@@ -50,6 +50,7 @@ def told(results: Sequence[Result], seconds: float) -> dict[str, Any]:
         case: dict[str, Any] = {
             "name": r.name, "classname": r.task.kind, "file": r.task.output, "time": round(r.seconds, 3),
             "state": r.state, "shots": r.shots, "frames": r.frames, "of": r.total, "retries": r.retries,
+            "again": r.again,
             "notes": list(r.notes),
         }  # fmt: skip
         if r.error:

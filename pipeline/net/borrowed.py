@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -38,30 +39,34 @@ def from_timm(facts: Card, weights: Path | None) -> Network:
     if not timm.is_model(bare) or (tag and name not in timm.list_pretrained(f"{bare}.*")):
         close = timm.list_pretrained(f"{bare}.*") or timm.list_models()
         raise UsageError(f"timm has no network {name!r}.{did_you_mean(name, close)}")
-    module: Any = _downloaded(timm, name) if weights is None else _filled(timm, name, weights)
-    known = module.pretrained_cfg
+    file = weights or _downloaded(timm, name)
+    module = _filled(timm, name, file)
+    own = module.pretrained_cfg
     facts = replace(
         facts,
         parameters=sum(part.numel() for part in module.parameters()),
-        mean=_three(known.get("mean"), facts.mean),
-        std=_three(known.get("std"), facts.std),
+        mean=_three(own.get("mean"), facts.mean),
+        std=_three(own.get("std"), facts.std),
     )
     whole = (tuple(apart.get_notrace_modules()), tuple(apart.get_notrace_functions()))
     facts = probed(facts, module, whole, [stage["module"] for stage in getattr(module, "feature_info", ())])
-    if weights is None:
-        return Network(
-            facts, module, _digest(module), f"timm's, {known.get('license') or 'see its model card'}", whole
-        )
-    return Network(facts, module, sha256(weights), f"{weights.name}: under the terms it came with", whole)
+    terms = f"timm's, {own.get('license') or 'see its model card'}; what it was trained on may have terms too"
+    licence = terms if weights is None else f"{file.name}: under the terms it came with"
+    return Network(facts, module, sha256(file), licence, whole)
 
 
-def _downloaded(timm: Any, name: str) -> Any:
+def _downloaded(timm: Any, name: str) -> Path:
+    """Its file of plain tensors; timm itself would take one that runs code where there is no such."""
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415 (comes with timm)
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # each of a dozen tries is told of otherwise
+    at = timm.create_model(name, pretrained=False).pretrained_cfg.get("hf_hub_id")
     try:
-        return timm.create_model(name, pretrained=True).eval().requires_grad_(False)
+        return Path(hf_hub_download(at or "", "model.safetensors"))
     except Exception as problem:  # what a hub's client raises is anybody's guess
         raise ModelError(
-            f"cannot download timm's weights of {name} ({_said(problem)})"
-            "\nGet its file elsewhere and pass it: --weights FILE"
+            f"cannot download timm's weights of {name} ({type(problem).__name__})"
+            f"\nGet model.safetensors of {at or name} elsewhere and pass it: --weights model.safetensors"
         ) from problem
 
 
@@ -140,7 +145,7 @@ def probed(
     if any("Attention" in type(part).__name__ for part in module.modules()):
         raise ModelError(f"{facts.name} is a transformer: only convolutional networks can dream here")
     try:
-        found = layers(Network(facts, module, "", "", whole))
+        found = layers(Network(replace(facts, taps=tuple(known or ())), module, "", "", whole))
     except (RuntimeError, AssertionError, TraceError) as problem:
         raise ModelError(f"{facts.name} cannot dream: it takes pictures of one size only") from problem
     trunk = [layer.path for layer in found if layer.trunk]

@@ -14,6 +14,7 @@ from torch import Tensor, fx, nn
 from pipeline.errors import TargetError
 from pipeline.net import classes, graphs
 from pipeline.net.cards import Card
+from pipeline.net.stem import Stem
 from pipeline.net.targets import Target, depth, resolve, unknown_layer
 
 # Two sizes that tell a map, which grows with the picture, from a vector, which does not.
@@ -209,6 +210,10 @@ def _body(module: nn.Module, graph: fx.Graph, outputs: list[fx.Node]) -> fx.Grap
     parts = {node: body.get_submodule(str(node.target)) for node in calls}
     graphs.fold_batch_norms(body.graph, parts)
     graphs.guard_outputs(body.graph, parts)
+    for node, part in parts.items():
+        sees_picture = any(before.op == "placeholder" for before in node.all_input_nodes)
+        if sees_picture and isinstance(part, nn.Conv2d) and Stem.fits(part):
+            body.set_submodule(str(node.target), Stem(part))
     body.delete_all_unused_submodules()
     body.recompile()
     return body.eval().requires_grad_(False).to(memory_format=torch.channels_last)

@@ -15,13 +15,14 @@ BOOST = 3.0  # at most: no filter brings back what bicubic interpolation has los
 CUBIC = -0.75  # of cv2.INTER_CUBIC
 
 
-def prepared(picture: Plane, ratio: float, band: tuple[float, float] = SHOWN) -> Plane:
+def prepared(picture: Plane, ratio: float, band: tuple[float, float] = SHOWN, detail: float = 1.0) -> Plane:
     """`picture`, filtered to be read by `look` every `ratio` pixels, its edge reflected.
 
     What passes is the same band of what is fetched, whatever the ratio, and what bicubic interpolation takes from
-    it on average is given beforehand: so a zoom is as sharp at one ratio as at another.
+    it on average is given beforehand: so a zoom is as sharp at one ratio as at another. detail: what the finest
+    of that band is multiplied by, coarser detail less and less.
     """
-    kernel = _kernel(max(ratio, 1.0), band)
+    kernel = _kernel(max(ratio, 1.0), band, detail)
     filtered: Plane = cv2.sepFilter2D(picture, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT_101)
     return filtered
 
@@ -56,12 +57,13 @@ def ratio(matrix: NDArray[np.float64]) -> float:
     return float(np.hypot(matrix[0, 0], matrix[1, 0]))
 
 
-def _kernel(ratio: float, band: tuple[float, float]) -> NDArray[np.float32]:
+def _kernel(ratio: float, band: tuple[float, float], detail: float = 1.0) -> NDArray[np.float32]:
     """Taps whose response, times the interpolation's, is the band: by frequency sampling, under a Hann window."""
     frequency = np.linspace(0, 0.5, 257)
     fetched = frequency * ratio
     passed = 0.5 + 0.5 * np.cos(np.pi * np.clip((fetched - band[0]) / (band[1] - band[0]), 0, 1))
     response = np.minimum(passed / _interpolation(frequency), BOOST * passed)
+    response *= 1 + (detail - 1) * np.sin(np.pi * np.minimum(fetched, 0.5)) ** 2  # as a Laplacian weighs them
     reach = int(np.ceil(TAPS * ratio))
     at = np.arange(-reach, reach + 1)
     waves = np.cos(2 * np.pi * np.outer(at, frequency))

@@ -62,7 +62,7 @@ class About:
 def changed(dreamer: Dreamer) -> list[tuple[str, str, str]]:
     """Setting, value and default of all that is not as it would be for this network by itself."""
     tables = dreamer.settings.model_dump(mode="json", exclude={"run"})
-    model = overrides.place("dream.model", dreamer.settings.dream.model, "")
+    model = overrides.place("dream.model", dreamer.settings.dream.model, "keyword")
     defaults = looks.settle([model])[0].model_dump(mode="json")
     defaults["dream"]["model"] = overrides.resolve([])[0].dream.model
     return [

@@ -64,8 +64,8 @@ class Record:
             last = next((segment for segment in tuple(work.segments) if segment.end == frame), None)
             if last is None:
                 return None
-            layer = work.left_by(last, torch.device("cpu")).dream[0].permute(1, 2, 0)
-            return layer.contiguous().numpy()
+            carried = work.left_by(last, torch.device("cpu"))
+            return None if carried is None else carried.dream[0].permute(1, 2, 0).contiguous().numpy()
 
         done = {frame for segment in work.segments for frame in range(segment.first, segment.end)}
         return Record(clip, work.folder / "report.jsonl", done, left)

@@ -26,32 +26,41 @@ NOTHING = 1e-6
 class Carried:
     """What one frame leaves to the next.
 
-    dream: D, [L, 3, h, w], -1..1, float and never through a file that loses bits. ground: the I it lies on.
-    strength, effort: [L, 1, 1, 1], of the shot's first dream: its rms R0, and the grey levels it climbed, N0 s0.
+    dream: D, [L, 3, h, w], -1..1, float and never through a file that loses bits. strength, effort: [L, 1, 1, 1], of
+    the shot's first dream: its rms R0, and the grey levels it climbed, N0 s0. ground: the I it lies on, where whole
+    pictures are carried (blend); None: that does not matter.
     past: what the film looked like before, which flow wants to know when a walk goes on; nothing to the dream.
     """
 
     dream: Tensor
-    ground: Tensor
     strength: Tensor
     effort: Tensor
+    ground: Tensor | None = None
     past: Tensor | None = None
 
     @staticmethod
     def nothing(lanes: int, size: Size, device: torch.device) -> Carried:
         zero, blank = torch.zeros(lanes, 1, 1, 1, device=device), torch.zeros(lanes, 3, *size, device=device)
-        return Carried(blank, blank, zero, zero)
+        return Carried(blank, zero, zero)
 
     @staticmethod
     def together(lanes: Sequence[Carried]) -> Carried:
         """As one, without their pasts, which are no matter to the dream."""
-        parts = ((own.dream, own.ground, own.strength, own.effort) for own in lanes)
-        return Carried(*(torch.cat(same) for same in zip(*parts, strict=True)))
+        parts = ((own.dream, own.strength, own.effort) for own in lanes)
+        dream, strength, effort = (torch.cat(same) for same in zip(*parts, strict=True))
+        if all(own.ground is None for own in lanes):
+            return Carried(dream, strength, effort)
+        grounds = [torch.zeros_like(own.dream) if own.ground is None else own.ground for own in lanes]
+        return Carried(dream, strength, effort, torch.cat(grounds))
 
     def apart(self) -> list[Carried]:
         """Each lane's own."""
-        parts = (self.dream, self.ground, self.strength, self.effort)
+        parts = (self.dream, self.strength, self.effort, *(() if self.ground is None else (self.ground,)))
         return [Carried(*own) for own in zip(*(torch.split(part, 1) for part in parts), strict=True)]
+
+    def on(self, ground: Tensor) -> Carried:
+        """The same, and the picture it lies on, [L, 3, h, w] in 0..1."""
+        return replace(self, ground=ground)
 
     def seen(self, past: NDArray[np.float32] | None) -> Carried:
         """The same, and what the film looked like up to here."""
@@ -84,7 +93,7 @@ def blend(source: Tensor, carried: Carried, trust: Tensor, steadiness: float) ->
     It trails and it flickers, and every frame owes a full climb; that is its look. trust: 0 at a cut, else 1.
     Source: DeepDreamVideo (2015), steadiness .5.
     """
-    before = carried.ground + carried.dream
+    before = carried.dream if carried.ground is None else carried.ground + carried.dream
     return torch.lerp(source, before, steadiness * trust), torch.ones_like(trust)
 
 
@@ -111,10 +120,10 @@ def keep(source: Tensor, dreamed: Tensor, carried: Carried, trust: Tensor, effor
     """What this frame leaves to the next. A frame dreamed wholly anew (trust 0 everywhere) is its shot's first."""
     dream = dreamed - source
     if effort <= 0:
-        return Carried(dream, source, carried.strength, carried.effort)
+        return Carried(dream, carried.strength, carried.effort)
     anew = trust.amax((1, 2, 3), keepdim=True) == 0
     first = torch.where(anew, rms(dream), carried.strength), torch.where(anew, effort, carried.effort)
-    return Carried(dream, source, *first)
+    return Carried(dream, *first)
 
 
 def rms(dream: Tensor) -> Tensor:
