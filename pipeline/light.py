@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import spaces
 from pipeline.clip import Deep, Picture, Plane
 
 # The code value shown as white: reference white (203 cd/m2, ITU-R BT.2408) and a little room above.
@@ -84,10 +85,14 @@ def flat(deep: Deep) -> Picture:
     return np.asarray(packed(deep, alpha=False, sixteen=False), np.uint8)
 
 
-def packed(deep: Deep, *, alpha: bool, sixteen: bool = True) -> NDArray[Any]:
-    """For an encoder: uint16, or uint8, [H, W, 3], or with straight alpha [H, W, 4]; linear light becomes sRGB."""
+def packed(deep: Deep, *, alpha: bool, sixteen: bool = True, stored: bool = False) -> NDArray[Any]:
+    """For an encoder: uint16, or uint8, [H, W, 3], or with straight alpha [H, W, 4]; scene light becomes sRGB.
+
+    stored: what stood in integers, such as a log space, is left in its own.
+    """
     values = _straight(deep) if alpha else deep.values
-    values = _encoded(values, "linear") if deep.transfer == "linear" else _unit(values)
+    own = not spaces.is_scene(deep.transfer) or (stored and deep.values.dtype == np.uint16)
+    values = _unit(values) if own else _encoded(values, deep.transfer)
     if alpha:
         opaque = np.ones((*values.shape[:2], 1), np.float32)
         values = np.concatenate([values, opaque if deep.alpha is None else deep.alpha], -1)
@@ -148,10 +153,11 @@ def _unit(values: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _encoded(values: NDArray[Any], transfer: str) -> NDArray[np.float32]:
-    """Perceptual values, 0..1 from black to white and beyond; light by sRGB's curve, odd about 0."""
+    """Perceptual values, 0..1 from black to white and beyond; a scene's light by sRGB's curve, odd about 0."""
     values = _unit(values)
-    if transfer != "linear":
+    if not spaces.is_scene(transfer):
         return values / np.float32(WHITE[transfer])
+    values = spaces.space(transfer).to_light(values)
     size = np.abs(values)
     curve = np.where(size <= 0.0031308, 12.92 * size, 1.055 * np.maximum(size, 1e-9) ** (1 / 2.4) - 0.055)
     return np.asarray(np.copysign(curve, values), np.float32)
@@ -159,8 +165,8 @@ def _encoded(values: NDArray[Any], transfer: str) -> NDArray[np.float32]:
 
 def _decoded(values: NDArray[np.float32], transfer: str) -> NDArray[np.float32]:
     """The inverse of _encoded; integers come back as 0..1."""
-    if transfer != "linear":
+    if not spaces.is_scene(transfer):
         return values * np.float32(WHITE[transfer])
     size = np.abs(values)
     curve = np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4)
-    return np.asarray(np.copysign(curve, values), np.float32)
+    return spaces.space(transfer).from_light(np.asarray(np.copysign(curve, values), np.float32))

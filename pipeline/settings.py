@@ -31,8 +31,11 @@ class Input(Group):
         "frame rate: of pictures (24 when not given), or of a clip, which else keeps its own timing",
         metavar="RATE",
     )
-    input_space: Literal["auto", "srgb", "linear"] = knob(
-        "auto", "what the values of pictures stand for; auto: linear light in EXR and float TIFF, else sRGB"
+    input_space: str = knob(
+        "auto",
+        "what the values of pictures stand for: srgb, linear, acescg, acescct, or another of $OCIO; "
+        "auto: linear light in EXR and float TIFF, else sRGB",
+        metavar="SPACE",
     )
     size: str | None = knob(None, "resize first: 640x360, 0.5x or max:1280", metavar="SIZE")
 

@@ -7,7 +7,7 @@ clip_dream.mp4.dreamwork/
   shots.json               where each shot begins and ends, where that is known beforehand
   00000048.json            a finished segment: its frames and times; written last, so what has it is done
   00000048.mp4             its film (none where frames are files of their own)
-  00000048.safetensors     what its last frame leaves to the next, if anything; only the newest of an open shot is kept
+  00000048.safetensors     what its last frame leaves to the next, if anything; only the newest of an open shot
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SHOTS = "shots.json"
 class Workdir:
     """segments: those that are done, in order. keep: leave the folder, and every state, when all is done.
 
-    spent: what is here is not needed any more. generations: how many of an open shot's newest states are kept, 1 or 2.
+    spent: what is here is not needed any more. generations: 1 or 2 of an open shot's newest states are kept.
     """
 
     folder: Path
@@ -160,10 +160,9 @@ class Workdir:
         return self.folder / f"{segment.first:08d}.safetensors"
 
     def finish(self, segment: Segment, carried: Carried | None, shot: Shot = WHOLE) -> None:
-        """Record a segment of a shot as done. Its film stands under its final name already. carried: None for nothing."""
-        if (
-            not self.keep
-        ):  # nobody goes on from there any more: all lanes have the one after it, and two are enough
+        """Record a segment of a shot as done, its film standing already, and what it leaves (None: nothing)."""
+        # All lanes have the one before it, which nobody goes further back than; so at most two ever stand.
+        if not self.keep:
             self._forget(segment, shot, 2)
         if self.keep or segment.end != shot.end:
             with whole(self._state(segment)) as part:

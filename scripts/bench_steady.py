@@ -5,7 +5,8 @@
 
 A clip is slow, fast or noisy (the drawn scene; all three: demo), or photographs, BACK+FRONT or a folder's first two:
 the first under a slow pan, zoom and turn while a piece of the second moves over it. `!` marks what misses its gate.
-The ways at the default steadiness have to meet every gate; exit 1 says that one does not.
+The ways at the default steadiness have to meet every gate; exit 1 says that one does not. Both files are written
+anew after every way.
 """
 
 from __future__ import annotations
@@ -193,10 +194,10 @@ def bench(options: argparse.Namespace) -> bool:
                 "measured": plain(result.table._asdict() | {"trust": result.trust}),
                 "judged": {word: plain(f._asdict() | {"passes": f.passes}) for word, f in figures.items()},
             }
-        if options.sheet:
-            stills.write(options.sheet, sheet(rows))
-        if options.json:
-            options.json.write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+            if options.sheet:
+                stills.write(options.sheet, sheet(rows))
+            if options.json:
+                options.json.write_text(json.dumps(numbers, indent=1), encoding="utf-8")
     return met
 
 

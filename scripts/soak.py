@@ -2,10 +2,11 @@
 
     scripts/soak.py [--tries 50] [--faults kill,term,limit,disk] [--lanes 1] [--seed 1] [--json FILE]
 
-A small drawn clip with cuts is dreamed once undisturbed. Then again and again: kill -9 (kill) or SIGTERM (term) after
-a random time since it began to look at frames, files that may not grow beyond a random size (limit), or a file system
-that is full (disk: a small tmpfs, which takes root). The same command goes on until the film is whole. Equal: the same
-bytes, no file left beside it, and every end along the way with the exit code it should have. Exit 1 where one was not.
+A small drawn clip with cuts is dreamed once undisturbed. Then again and again: kill -9 (kill) or SIGTERM (term)
+after a random time since it began to look at frames, files that may not grow beyond a random size (limit), or a file
+system that is full (disk: a small tmpfs, which takes root). The same command goes on until the film is whole. Equal:
+the same bytes, no file left beside it, and every end along the way with the exit code it should have. Exit 1 where
+one was not.
 With --lanes 2 every second film is dreamed in two lanes, which look for the cuts first; the bytes are the same.
 
 Each try is a process of its own, forked from this one so that it need not load torch again. The encoder is a library
@@ -218,7 +219,10 @@ def digest(path: Path) -> str:
 
 
 def draw(path: Path) -> int:
-    """A clip of the demo scene, every second shot upside down. Drawn in a process of its own: a library's threads do not live through a fork."""
+    """A clip of the demo scene, every second shot upside down.
+
+    Drawn in a process of its own: a library's threads do not live through a fork.
+    """
     scene = demo_scene(SIZE, RATE, SECONDS)
     clip = Clip("drawn", SIZE, 1 / RATE, RATE, scene.frames)
     with encode.film(path, clip, encode.Encoding("h264", 12, "veryfast", "yuv420p", 1)) as write:

@@ -159,7 +159,7 @@ def test_caffes_network_is_computed_as_its_description_has_it(tmp_path: Path) ->
     ], 1)  # fmt: skip
     for expected, seen in zip((first, five, block), found, strict=False):
         assert torch.allclose(seen, expected, rtol=1e-4, atol=1e-4)
-    assert found[3].shape[2:] == (5, 6)  # 10 x 13, rounded up
+    assert (block.shape[2:], found[3].shape[2:]) == ((9, 12), (4, 6))
 
 
 def test_tensorflows_network_is_padded_and_normalised_as_its_graph_has_it(tmp_path: Path) -> None:
@@ -216,8 +216,9 @@ def test_weights_without_a_classifier_dream_too(tmp_path: Path) -> None:
 # timm
 
 
-@pytest.mark.parametrize("name", ["resnet10t.c3_in1k", "tf_mobilenetv3_small_minimal_100.in1k"])
-def test_timms_networks_dream_at_the_layers_of_its_feature_extraction(name: str, tmp_path: Path) -> None:
+def test_timms_networks_dream_at_the_layers_of_its_feature_extraction(tmp_path: Path) -> None:
+    """One whose convolutions pad by themselves, and whose batch norms hold their activation."""
+    name = "tf_mobilenetv3_small_minimal_100.in1k"
     timm = pytest.importorskip("timm")
     torch.manual_seed(0)
     module = timm.create_model(name, pretrained=False, num_classes=7).eval()

@@ -20,6 +20,7 @@ from pipeline.clip import Size
 from pipeline.dive import balance, masters
 from pipeline.dive.compose import Composer
 from pipeline.dive.exact import ExactDive
+from pipeline.dive.exposure import Exposure, Reading, Tone, metered
 from pipeline.dive.feedback import FeedbackDive, LivingStill
 from pipeline.dive.layers import Layers
 from pipeline.dive.masters import Climb
@@ -312,6 +313,42 @@ def photo(tmp_path: Path) -> str:
 def dive(name: str, folder: Path, **knobs: object) -> ExactDive:
     asked = settings(**knobs)
     return ExactDive(asked, ZoomSource.of(name, asked), folder / "masters", network=tiny_network())
+
+
+class TestExposure:
+    def test_what_grows_dark_flat_and_rough_is_held_and_the_start_is_left(self) -> None:
+        windows, rich = Windows.of(way(), FRAME), flat_spectrum(400)
+        pale = 0.42 + 0.8 * (rich - 0.5) + 0.02 * (np.indices((400, 400)).sum(0) % 2)[..., None]
+        size = windows.windows[0].size
+        first = masters.fitted(rich, size).astype(np.float32)
+        after = masters.fitted(pale, max(w.size for w in windows.windows)).astype(np.float32)
+
+        def load(slot: int) -> np.ndarray:
+            return after if slot else first
+
+        exposure = metered(windows, Composer(windows, load).toned)
+        held = Composer(windows, load, exposure=exposure)
+        assert exposure.at(0) == Tone()
+        start = Reading.of(held.picture(0))
+        for time in np.arange(0.1, 4, 0.2):
+            seen = Reading.of(held.picture(float(time)))
+            assert seen.mean == pytest.approx(start.mean, rel=0.015)
+            assert seen.contrast == pytest.approx(start.contrast, rel=0.06)
+            assert seen.detail == pytest.approx(start.detail, rel=0.12)
+
+    def test_between_two_readings_it_runs_straight_and_beyond_them_it_stays(self) -> None:
+        exposure = Exposure((1.0, 3.0, 3.5), (Tone(), Tone(1.2, -0.1, 0.8), Tone(1.0, 0.0, 2.0)))
+        assert exposure.at(2.0) == pytest.approx((1.1, -0.05, 0.9))
+        assert exposure.at(0.0) == Tone()
+        assert exposure.at(3.25) == pytest.approx((1.1, -0.05, 1.4))
+        assert exposure.at(9.0) == pytest.approx((1.0, 0.0, 2.0))
+        assert Exposure().at(5.0) == Tone()
+
+    def test_nothing_is_blown_up_out_of_a_flat_picture(self) -> None:
+        windows = Windows.of(way(seconds=1), FRAME)
+        grey = np.full((*windows.windows[0].size, 3), 0.3, np.float32)
+        exposure = metered(windows, Composer(windows, lambda slot: grey).toned)
+        assert set(exposure.tones) == {Tone()}
 
 
 class TestExact:

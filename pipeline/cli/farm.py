@@ -82,8 +82,8 @@ class Task:
     step: Annotated[Literal["dream", "join"], arg(help="which of its tasks")] = "dream"
     group: Annotated[int, arg(metavar="N", help="which group of shots, from 0")] = 0
     folder: Annotated[
-        Path | None, arg(metavar="DIR", help="the list's folder on this machine, where it is another")
-    ] = None
+        str, arg(metavar="DIR", help="the list's folder on this machine, where it is another")
+    ] = ""
     path_mapping: Annotated[
         Path | None,
         arg(metavar="FILE", help="where else paths have moved to, as Open Job Description writes it"),

@@ -31,10 +31,8 @@ if TYPE_CHECKING:
 
 def run(asked: door.Run) -> None:
     """Everything is checked; then it runs. DreamError, with the table, when a job failed."""
-    if asked.results:
-        asked.results.parent.resolve(strict=False)
-        if not asked.results.parent.is_dir():
-            raise OutputError(f"--results {asked.results}: the folder does not exist. Make it first.")
+    if asked.results and not asked.results.parent.is_dir():
+        raise OutputError(f"--results {asked.results}: the folder does not exist. Make it first.")
     jobs, folder = _checked(asked)
     results = _results(jobs, asked.cpus_per_task, asked.task_frames)
     if asked.fresh:
@@ -53,9 +51,10 @@ def run(asked: door.Run) -> None:
             drive.run()
     finally:
         telling.close()
-        if asked.results and (drive or not failed_of(results)):
-            summary.write(asked.results, results, monotonic() - began)
-        telling.finish(results, monotonic() - began)
+        if drive or not any(result.state == "waiting" for result in results):
+            if asked.results:
+                summary.write(asked.results, results, monotonic() - began)
+            telling.finish(results, monotonic() - began)
     if failed := failed_of(results):
         names = ", ".join(result.name for result in failed[:5]) + ", ..." * (len(failed) > 5)
         raise DreamError(
@@ -123,14 +122,15 @@ def export(asked: door.Export) -> None:
     for one in jobs:
         task = Task.of(one, threads=asked.cpus_per_task, frames=asked.task_frames)
         exported.append(scanned(task))
+    asked.openjd.mkdir(parents=True, exist_ok=True)
+    home = asked.jobs.resolve().parent
     text = openjd.template(
         asked.jobs.stem,
-        asked.jobs.resolve().parent,
+        home,
         exported,
         cpus=asked.cpus_per_task,
         gpus=asked.gpus_per_task,
     )
-    asked.openjd.mkdir(parents=True, exist_ok=True)
     path = asked.openjd / "template.yaml"
     _write(path, text, overwrite=asked.yes)
     groups = sum(max(1, len(job.groups)) for job in exported)

@@ -17,6 +17,8 @@ from pipeline.errors import DeviceError, UsageError
 
 PATIENCE = 15  # seconds until a cluster has answered
 KNOCK = 4  # of them for a port to open
+STORE = 100_000_000  # bytes
+PATIENT = {"RAY_health_check_timeout_ms": "60000", "RAY_raylet_start_wait_time_s": "180"}
 TRY = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level=50)"
 
 
@@ -36,7 +38,7 @@ def reach(ray: Any, address: str) -> None:
     try:
         found = _current() if address == "auto" else address
         if not found:
-            ray.init(address="local", dashboard_host="127.0.0.1", **quiet)
+            _begin(ray, quiet)
             return
         match = re.fullmatch(r"(?:ray://)?\[?([^\s/\[\]]+?)\]?:(\d{1,5})", found)
         if not match or not 0 < int(match[2]) < 65536:
@@ -47,6 +49,18 @@ def reach(ray: Any, address: str) -> None:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, stop)  # Ray takes it for itself
+
+
+def _begin(ray: Any, quiet: dict[str, Any]) -> None:
+    """A cluster of this machine alone, which needs little memory, and none of the haste that notices lost ones."""
+    for name, value in PATIENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        ray.init(address="local", dashboard_host="127.0.0.1", object_store_memory=STORE, **quiet)
+    except Exception as error:
+        raise DeviceError(
+            f"Ray does not start on this machine ({last_line(error)}).\n--engine local needs no Ray."
+        ) from None
 
 
 def _current() -> str:

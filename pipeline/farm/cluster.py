@@ -108,7 +108,7 @@ class Cluster:
         try:
             probe.write_text(word, encoding="utf-8")
             if gpus is None:
-                gpus = float(any(n["Resources"].get("GPU", 0) >= 1 for n in ray.nodes() if n["Alive"]))  # type: ignore[no-untyped-call]
+                gpus = float(any(n["Resources"].get("GPU", 0) >= 1 for n in ray.nodes() if n["Alive"]))
             cluster = Cluster(ray, cpus, gpus, most, probe, word)
             cluster._check()
         except BaseException:

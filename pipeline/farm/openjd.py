@@ -32,7 +32,7 @@ class Exported:
 
 
 def template(name: str, home: Path, jobs: Sequence[Exported], *, cpus: int, gpus: int) -> str:
-    """The template as YAML. home: the list's folder, which is a parameter, so that it may lie elsewhere on a farm."""
+    """The template as YAML. home: the list's folder; a parameter says where it lies on a farm."""
     steps = [step for number, job in enumerate(jobs, 1) for step in _steps(number, job, home, cpus, gpus)]
     told = {
         "specificationVersion": "jobtemplate-2023-09",
@@ -40,7 +40,8 @@ def template(name: str, home: Path, jobs: Sequence[Exported], *, cpus: int, gpus
         "parameterDefinitions": [
             {
                 "name": "Folder", "type": "PATH", "objectType": "DIRECTORY", "dataFlow": "INOUT",
-                "default": str(home), "description": "Folder of the list: inputs and outputs lie in it.",
+                "default": "",
+                "description": "Where the list's folder lies on the farm, if not as here.",
             },
             {
                 "name": "DreamFarm", "type": "STRING", "default": "dream-farm",
@@ -87,8 +88,11 @@ def _steps(number: int, job: Exported, home: Path, cpus: int, gpus: int) -> Iter
     yield step("join", "dream")
 
 
-def read(path: Path, step: str, group: int, folder: Path | None, mapping: Path | None) -> Task:
-    """A task of an exported list, its paths as they are on this machine. InputError, UsageError."""
+def read(path: Path, step: str, group: int, folder: str, mapping: Path | None) -> Task:
+    """A task of an exported list, its paths as they are on this machine. InputError, UsageError.
+
+    folder: that of the list, here; '' where it is as it was. mapping: a file of path mapping rules.
+    """
     try:
         if path.stat().st_size > LARGEST:
             raise InputError(f"{path}: is no task of an exported list.")
@@ -100,8 +104,8 @@ def read(path: Path, step: str, group: int, folder: Path | None, mapping: Path |
     if step == "dream" and not 0 <= group < len(groups):
         raise UsageError(f"--group {group}: there are {len(groups)}, counted from 0.")
     rules = _rules(mapping)
-    if folder is not None:
-        rules.append((home, str(folder)))
+    if folder:
+        rules.append((home, folder))
     task = replace(task, group=groups[group] if step == "dream" else (), step=step)  # type: ignore[arg-type]
     return _moved(task, sorted(rules, key=lambda rule: -len(rule[0])))
 

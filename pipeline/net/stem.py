@@ -27,8 +27,8 @@ class Stem(nn.Module):
 
     @staticmethod
     def fits(convolution: nn.Conv2d) -> bool:
-        """Whether it is strided alike both ways, and otherwise plain."""
-        plain = convolution.groups == 1 and convolution.dilation == (1, 1)
+        """Whether it is strided alike both ways, and otherwise plain: not one that pads by itself, as timm's do."""
+        plain = type(convolution) is nn.Conv2d and convolution.groups == 1 and convolution.dilation == (1, 1)
         plain = plain and not isinstance(convolution.padding, str)
         alike = all(len(set(both)) == 1 for both in (convolution.stride, convolution.kernel_size))
         return plain and alike and convolution.stride[0] > 1 and convolution.padding_mode == "zeros"

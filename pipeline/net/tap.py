@@ -209,6 +209,7 @@ def _body(module: nn.Module, graph: fx.Graph, outputs: list[fx.Node]) -> fx.Grap
     calls = [node for node in body.graph.nodes if node.op == "call_module"]
     parts = {node: body.get_submodule(str(node.target)) for node in calls}
     graphs.fold_batch_norms(body.graph, parts)
+    graphs.pool_before_relu(body.graph, parts)
     graphs.guard_outputs(body.graph, parts)
     for node, part in parts.items():
         sees_picture = any(before.op == "placeholder" for before in node.all_input_nodes)

@@ -88,7 +88,7 @@ def _of_2015(facts: Card, weights: Path | None) -> Network:
         )
     given = read(weights)
     state = converted.named(given, facts)
-    module = inception_v1.build(facts.name, converted.classes(state))
+    module = _bare_of_2015(facts.name, state)
     bgr = inception_v1.KINDS[facts.name].bgr and "conv1.conv.weight" not in given
     state = converted.shaped(state, module, bgr=bgr)
     if wrong := misfits(module, state):
@@ -133,15 +133,21 @@ def _classes(module: nn.Module, state: Mapping[str, Tensor]) -> int:
 
 
 def _owner(state: Mapping[str, Tensor]) -> str:
+    for name in inception_v1.KINDS:
+        known = converted.named(state, CARDS[name])
+        module = _bare_of_2015(name, known)
+        if not misfits(module, converted.shaped(known, module, bgr=False)):
+            return f" These look like the weights of {name}: --model {name}"
     for name in (known.name for known in CARDS.values() if known.builder == "torchvision"):
         if not misfits(_skeleton(name, _classes(_skeleton(name), state)), state):
             return f" These look like the weights of {name}: --model {name}"
-    for name in inception_v1.KINDS:
-        known = converted.named(state, CARDS[name])
-        module = inception_v1.build(name, converted.classes(known))
-        if not misfits(module, converted.shaped(known, module, bgr=False)):
-            return f" These look like the weights of {name}: --model {name}"
     return ""
+
+
+def _bare_of_2015(name: str, state: Mapping[str, Tensor]) -> nn.Module:
+    """Without memory for its weights, for as many classes as the state tells apart."""
+    with torch.device("meta"):
+        return inception_v1.build(name, converted.classes(state))
 
 
 def _with_torchvision_facts(facts: Card) -> Card:

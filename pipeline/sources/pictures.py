@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from pipeline import light
+from pipeline import light, spaces
 from pipeline.clip import Clip, Frame, Pixels, Segment, Size, fit
 from pipeline.errors import InputError, UsageError
 from pipeline.settings import Input
@@ -48,6 +48,7 @@ class PictureSource:
         if notes and strict:
             raise InputError(f"{notes[0]} --strict was asked for.")
         head = next(iter(paths.values()))
+        spaces.check(how.input_space)
         if head.suffix.lower() == ".exr" and how.input_space == "auto":
             notes += (f"{head.name} is taken for linear light with the primaries of Rec. 709.",)
         size = fit(Size(*stills.read(head).shape[:2]), how.size or "full")

@@ -17,7 +17,7 @@ import imageio.v3 as iio
 import numpy as np
 from PIL.PngImagePlugin import PngInfo
 
-from pipeline import exr, light
+from pipeline import exr, light, spaces
 from pipeline.clip import Deep, Frame, Picture, Pixels, Size
 from pipeline.errors import InputError, UsageError
 from pipeline.files import whole
@@ -52,9 +52,9 @@ def read(path: Path) -> Picture:
 
 
 def read_deep(path: Path, space: str = "auto") -> Deep:
-    """As _stored; space: auto, srgb or linear, what its values are to be taken for."""
+    """As _stored; space: what its values are to be taken for, as --input-space."""
     deep = _stored(path)
-    return deep if space == "auto" else replace(deep, transfer="linear" if space == "linear" else "sdr")
+    return deep if space == "auto" else replace(deep, transfer="sdr" if space == "srgb" else space)
 
 
 def _is_float(path: Path) -> bool:
@@ -90,7 +90,7 @@ def pixels_of(path: Path, space: str = "auto") -> Pixels:
     deep = read_deep(path, space)
     sixteen = deep.values.dtype == np.uint16 and bool((deep.values % 257).any())
     bits = 32 if deep.values.dtype == np.float32 else 16 if sixteen else 8
-    return Pixels(bits, deep.alpha is not None, "linear" if deep.transfer == "linear" else "sdr")
+    return Pixels(bits, deep.alpha is not None, "linear" if spaces.is_scene(deep.transfer) else "sdr")
 
 
 def write(path: Path, picture: Picture | Deep, recipe: str = "") -> None:
@@ -119,7 +119,7 @@ def holds_depth(path: Path) -> bool:
 
 
 def _sixteen(picture: Deep, suffix: str, recipe: str) -> bytes:
-    array = light.packed(picture, alpha=picture.alpha is not None)
+    array = light.packed(picture, alpha=picture.alpha is not None, stored=True)
     order = [2, 1, 0, 3][: array.shape[2]]
     data = bytes(cv2.imencode(suffix, np.ascontiguousarray(array[..., order]))[1])
     if suffix != ".png" or not recipe:
