@@ -1,7 +1,7 @@
-"""Spaces: what the values of scene pictures stand for, to linear light of Rec. 709 and back. float32 [H, W, 3] in and out.
+"""Spaces: what the values of scene pictures stand for, to linear light of Rec. 709 and back. float32 [H, W, 3].
 
-Nothing is cut: values of 50 and of -0.1 go there and come back. A few spaces are known here; all others are those of an
-OpenColorIO configuration, $OCIO or else the one OpenColorIO brings along, and need its package, which is an extra.
+Nothing is cut: values of 50 and of -0.1 go there and come back. A few spaces are known here; all others are those of
+an OpenColorIO configuration, $OCIO or else the one OpenColorIO brings along, and need its package, which is an extra.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _from_ocio(name: str) -> Space:
         there = ocio.Config.GetProcessorToBuiltinColorSpace(config, name, REC709)
         back = ocio.Config.GetProcessorFromBuiltinColorSpace(REC709, config, name)
         return Space(_applied(ocio, there), _applied(ocio, back))
-    except ocio.Exception as error:
+    except (ocio.Exception, ocio.ExceptionMissingFile) as error:
         said = " ".join(str(error).split())
         raise UsageError(f"--input-space {name}: cannot be had from {where} ({said}).") from None
 

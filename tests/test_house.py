@@ -37,6 +37,7 @@ FLOORS = {
         "camera",
         "codecs",
         "light",
+        "spaces",
         "tracks",
         "tags",
         "exr",

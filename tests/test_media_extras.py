@@ -15,8 +15,8 @@ import pytest
 
 from conftest import texture
 from filming import pan, psnr, shown, stamps, through, write_raw
-from pipeline import exr
-from pipeline.clip import Flow
+from pipeline import exr, spaces
+from pipeline.clip import Deep, Flow
 from pipeline.destination import Destination
 from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.settings import Input, Settings
@@ -158,6 +158,72 @@ def test_what_values_stand_for_can_be_said(tmp_path: Path) -> None:
     for space, shown_as in (("auto", 124), ("linear", 124), ("srgb", 51)):
         through(tmp_path / "in.tif", tmp_path / f"{space}.jpg", octaves=1, input_space=space)
         assert abs(int(stills.read(tmp_path / f"{space}.jpg").mean()) - shown_as) <= 2
+
+
+@needs_exr
+@pytest.mark.parametrize("space", ["acescg", "ACES2065-1"])
+def test_scene_light_of_other_primaries_is_dreamed_on_and_keeps_what_is_outside(
+    tmp_path: Path, space: str
+) -> None:
+    if space != "acescg":
+        pytest.importorskip("PyOpenColorIO")
+    values = (texture(24, 32) / 255).astype(np.float32)
+    values[0, 0], values[5, 5] = 50, -0.1
+    exr.write(tmp_path / "in.exr", exr.picture(Deep(values)), {exr.FLOAT: True})
+    through(tmp_path / "in.exr", tmp_path / "out.exr", octaves=1, input_space=space)
+    assert np.array_equal(exr.read(tmp_path / "out.exr").values, values)
+    through(tmp_path / "in.exr", tmp_path / "dreamed.exr", input_space=space, **DREAM)
+    dreamed = exr.read(tmp_path / "dreamed.exr").values
+    assert np.abs(dreamed - values).mean() > 1e-3
+    assert dreamed[0, 0].min() > 40
+    assert np.abs(dreamed[5, 5] + 0.1).max() < 0.2
+
+
+def test_a_picture_in_a_log_space_is_seen_as_light_and_written_in_its_own(tmp_path: Path) -> None:
+    grey = np.full((24, 32, 3), round(0.4135884 * 65535), np.uint16)  # 18 % grey, by ACES S-2016-001
+    cv2.imwrite(str(tmp_path / "in.png"), grey)
+    through(tmp_path / "in.png", tmp_path / "out.jpg", octaves=1, input_space="acescct")
+    assert abs(int(stills.read(tmp_path / "out.jpg").mean()) - 118) <= 1
+    through(tmp_path / "in.png", tmp_path / "out.png", octaves=1, input_space="acescct")
+    assert np.array_equal(cv2.imread(str(tmp_path / "out.png"), cv2.IMREAD_UNCHANGED), grey)
+
+
+def test_our_own_spaces_are_those_of_opencolorio() -> None:
+    pytest.importorskip("PyOpenColorIO")
+    light = np.array([[[0.18, 0.18, 0.18], [50, 1, -0.1], [0.001, -0.1, 0.5]]], np.float32)
+    for ours, theirs in (("linear", spaces.REC709), ("acescg", "ACEScg"), ("acescct", "ACEScct")):
+        stored = spaces.space(ours).from_light(light)
+        assert np.allclose(stored, spaces.space(theirs).from_light(light), atol=1e-5)
+        assert np.allclose(spaces.space(ours).to_light(stored), light, atol=1e-4)
+
+
+def test_spaces_are_named_by_the_configuration_of_the_house(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ocio = pytest.importorskip("PyOpenColorIO")
+    config = ocio.Config.CreateFromFile(spaces.BUILTIN).createEditableCopy()
+    double = ocio.MatrixTransform([2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1])
+    config.addColorSpace(ocio.ColorSpace(name="house", toReference=double))
+    (tmp_path / "house.ocio").write_text(config.serialize())
+    spaces.space.cache_clear()
+    with pytest.raises(UsageError, match=r"house: there is none of that name in ocio://default"):
+        spaces.space("house")
+    monkeypatch.setenv("OCIO", str(tmp_path / "house.ocio"))
+    light = np.full((1, 1, 3), 0.18, np.float32)
+    twice = spaces.space("house").to_light(light) / spaces.space("ACES2065-1").to_light(light)
+    assert np.allclose(twice, 2, atol=1e-4)
+    with pytest.raises(UsageError, match="Did you mean house"):
+        spaces.space("hous")
+    monkeypatch.setenv("OCIO", str(tmp_path / "none.ocio"))
+    with pytest.raises(UsageError, match=r"none\.ocio"):
+        spaces.space("ACEScc")
+    spaces.space.cache_clear()
+
+
+def test_without_opencolorio_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PyOpenColorIO", None)
+    with pytest.raises(UsageError, match=r"dream-video\[ocio\]"):
+        spaces.space("a space of somebody's")
 
 
 @needs_exr

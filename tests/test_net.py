@@ -629,11 +629,11 @@ def test_the_first_convolution_of_a_cut_is_a_stem_where_that_pays(name: str, lay
 def test_pools_come_before_what_they_commute_with_unless_that_is_asked_for() -> None:
     net = Network(card("vgg16"), zoo.build("vgg16"), "", "")
     x = torch.rand(1, 3, 48, 64)
-    for layers in ("relu2_1", "relu1_2, relu2_1"):
-        made = cut(net, parse_targets(layers))
+    for asked in ("relu2_1", "relu1_2, relu2_1"):
+        made = cut(net, parse_targets(asked))
         calls = [str(node.target) for node in made.body.graph.nodes if node.op == "call_module"]
         pooled_first = calls.index("features.4") < calls.index("features.3")
-        assert pooled_first == (layers == "relu2_1")
+        assert pooled_first == (asked == "relu2_1")
         seen = (x - made.mean) / made.std
         for mine, name in zip(made(x), [t.layer for t in made.targets], strict=True):
             end = int(name.split(".")[1]) + 1

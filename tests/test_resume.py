@@ -14,7 +14,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+import torch
 from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,9 +25,11 @@ from conftest import KilledError, ShotsSource, tiny_network
 from pipeline import render
 from pipeline.cli.progress import Progress
 from pipeline.cli.video import main
-from pipeline.clip import Segment
+from pipeline.clip import Flow, Frame, Segment, Shot, Size, Tick
 from pipeline.dreamer import Dreamer, Dreamt
+from pipeline.motion import Motion
 from pipeline.render import Write
+from pipeline.stages.carry import Carried
 from pipeline.workdir import LOCKS, Workdir
 
 COMMAND = [sys.executable, "-m", "pipeline.cli.video"]
@@ -284,6 +288,53 @@ def test_frames_of_a_kept_film_are_dreamed_again_from_the_state_before_them(
     assert packets(film.out) == film.expected
     assert film.make("--frames", "5-6", "-y", "--fresh") == 0  # a film of these only
     assert len(packets(film.out)) == 2
+
+
+@pytest.mark.parametrize(("carry", "planes"), [("flow", 1), ("blend", 2)])
+def test_two_states_at_most_ever_stand_and_hold_no_more_than_is_carried(
+    carry: str, planes: int, tmp_path: Path
+) -> None:
+    size, carried = (96, 160), list[int]()
+    by = Dreamer(network=tiny_network(), layers="soft", octaves=1, iterations=1, threads=1, carry=carry)
+    picture = np.zeros((*size, 3), np.uint8)
+    dreamt = by.dream(Tick(Frame(0, 0, Fraction(0), picture), Flow.none(Size(*size))))
+    shot = Shot(0, 8)
+    with Workdir.open(tmp_path / "work", {}) as work:
+        work.generations = 2
+        for first in range(0, 8, 2):
+            work.finish(Segment(first, first + 2, first, first + 1), dreamt.carried, shot)
+            states = sorted(work.folder.glob("*.safetensors"))
+            carried.append(len(states))
+            for state in states:
+                assert state.stat().st_size < planes * 12 * size[0] * size[1] + 1000
+        assert carried == [1, 2, 2, 1]  # nothing goes on from a shot's end
+
+
+def test_the_state_that_lanes_restart_from_outlives_the_shot_after_it(tmp_path: Path) -> None:
+    """The second shot may be done with its first tick's segment before another lane is."""
+    carried = Carried.nothing(1, Size(8, 8), torch.device("cpu"))
+    one, two = Shot(0, 7), Shot(7, 20)
+    with Workdir.open(tmp_path / "work", {}) as work:
+        work.generations = 2
+        work.finish(Segment(0, 5, 0, 4), carried, one)
+        work.finish(Segment(5, 7, 5, 6), carried, one)
+        work.finish(Segment(7, 10, 7, 9), carried, two)
+        assert work.left_by(Segment(0, 5, 0, 4), torch.device("cpu")) is not None
+
+
+def test_where_nothing_is_dreamed_nothing_is_kept_and_nobody_looks_for_motion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Motion, "view", lambda *_: pytest.fail("looked"))
+    by = Dreamer(network=tiny_network(), layers="soft", iterations=0, threads=1)
+    source = ShotsSource([3, 4])
+    with Workdir.open(tmp_path / "work", {}, keep=True) as work:
+        walk = list(by.walk(source))
+        work.finish(Segment(0, 4, 0, 3), walk[3].carried)
+        assert work.left_by(work.segments[0], by.device) is None
+    assert [path.stat().st_size < 100 for path in (tmp_path / "work").glob("*.safetensors")] == [True]
+    assert [d.frame.index for d in by.walk(source, Segment(0, 4, 0, 3))] == [4, 5, 6]
+    assert all(np.array_equal(d.picture, d.frame.picture) and not d.dream.any() for d in walk)
 
 
 DREAMER = Dreamer(network=tiny_network(), layers="soft", octaves=1, iterations=1, jitter=2, threads=1)
