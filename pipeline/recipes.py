@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 from pipeline import media, overrides
@@ -10,15 +11,15 @@ from pipeline.overrides import Layer
 from pipeline.settings import Settings
 from pipeline.stages import stills
 
+MADE = ("dream_video", "torch", "python", "weights_sha256")
+
 
 def like(path: Path, model: type[Settings] = Settings) -> Layer:
     """The recipe inside a film or still this program made, or in a .recipe.toml beside it. InputError without one.
 
     A film may come from a stranger: only what a recipe can hold is taken, no path, no permission.
     """
-    recipe = _recipe_of(path)
-    if recipe is None:
-        raise InputError(f"{path}: holds no recipe. --like reads films and stills that this program made.")
+    recipe = _whole(path)
     allowed = model().recipe()
     tables = overrides.parse_tables(recipe, path.name)
     taken = {
@@ -26,6 +27,22 @@ def like(path: Path, model: type[Settings] = Settings) -> Layer:
         for group, table in allowed.items()
     }
     return Layer(f"like {path.name}", taken)
+
+
+def made(path: Path) -> dict[str, str]:
+    """What made such a film, by its recipe: versions, and the hash of the network's weights."""
+    try:
+        told = tomllib.loads(_whole(path)).get("made", {})
+    except tomllib.TOMLDecodeError:
+        return {}
+    return {name: str(told[name])[:80] for name in MADE if isinstance(told, dict) and name in told}
+
+
+def _whole(path: Path) -> str:
+    recipe = _recipe_of(path)
+    if recipe is None:
+        raise InputError(f"{path}: holds no recipe. --like reads films and stills that this program made.")
+    return recipe
 
 
 def _recipe_of(path: Path) -> str | None:

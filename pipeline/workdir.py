@@ -13,6 +13,7 @@ clip_dream.mp4.dreamwork/
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 from bisect import insort
@@ -167,8 +168,10 @@ class Workdir:
         if self.keep or segment.end != shot.end:
             with whole(self._state(segment)) as part:
                 held = {} if carried is None else vars(carried)
-                state = {name: value.cpu().contiguous() for name, value in held.items() if value is not None}
-                part.write_bytes(save(state))
+                kept = {name: value for name, value in held.items() if value is not None}
+                part.write_bytes(
+                    save({name: value.cpu().contiguous().clone() for name, value in kept.items()})
+                )
         with whole(self._record(segment)) as part:
             part.write_text(json.dumps(asdict(segment)), encoding="utf-8")
         with self._turn:
@@ -213,16 +216,25 @@ class Workdir:
 
 
 def _clear(folder: Path) -> None:
+    """An empty plan says, before the first file goes, that what is left after a kill is of no use; it goes last."""
+    plan = folder / PLAN
+    if plan.is_file():
+        os.truncate(plan, 0)
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
-        elif path.name not in LOCKS:
+        elif path.name not in (*LOCKS, PLAN):
             path.unlink()
+    plan.unlink(missing_ok=True)
+
+
+def _has_plan(folder: Path) -> bool:
+    return (folder / PLAN).is_file() and (folder / PLAN).stat().st_size > 0
 
 
 def _done(folder: Path, plan: Plan) -> list[Segment]:
     """The segments that were finished under this very plan. UsageError: they were under another."""
-    if not any(folder.glob("[0-9]*.json")):
+    if not any(folder.glob("[0-9]*.json")) or ((folder / PLAN).is_file() and not _has_plan(folder)):
         return []
     if different := differences(_read(folder / PLAN), json.loads(json.dumps(plan))):
         raise UsageError(
@@ -234,7 +246,7 @@ def _done(folder: Path, plan: Plan) -> list[Segment]:
 
 def _is_of(folder: Path, plan: Plan) -> bool:
     """It was begun with this very plan."""
-    return (folder / PLAN).is_file() and not differences(_read(folder / PLAN), json.loads(json.dumps(plan)))
+    return _has_plan(folder) and not differences(_read(folder / PLAN), json.loads(json.dumps(plan)))
 
 
 def _segments(folder: Path, shots: Sequence[Shot] = (WHOLE,)) -> list[Segment]:
@@ -245,7 +257,7 @@ def _segments(folder: Path, shots: Sequence[Shot] = (WHOLE,)) -> list[Segment]:
 
 def whole_film(folder: Path) -> Plan | None:
     """The plan of a film that stands in `folder` from its first frame to its last; None where none does."""
-    if not (folder / PLAN).is_file():
+    if not _has_plan(folder):
         return None
     plan, segments = _read(folder / PLAN), _segments(folder)
     done = sum(segment.end - segment.first for segment in segments)
@@ -254,8 +266,7 @@ def whole_film(folder: Path) -> Plan | None:
 
 def planned_threads(folder: Path) -> int:
     """The threads of the plan in `folder`; 0 when there is none to go by."""
-    plan = folder / PLAN
-    return int(_read(plan)["encoding"]["threads"]) if plan.is_file() else 0
+    return int(_read(folder / PLAN)["encoding"]["threads"]) if _has_plan(folder) else 0
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -81,10 +81,15 @@ class Soak:
     seconds: dict[int, float] = field(default_factory=dict)
 
     def run(
-        self, out: Path, stop: int | None = None, before: Callable[[], None] | None = None, lanes: int = 1
+        self,
+        out: Path,
+        stop: int | None = None,
+        before: Callable[[], None] | None = None,
+        lanes: int = 1,
+        more: tuple[str, ...] = (),
     ) -> tuple[int, str]:
         """One process, which gets a signal at a random moment after its first word. Its exit code and last line."""
-        words = [str(self.clip), *FLAGS, "--lanes", str(lanes), "-o", str(out)]
+        words = [str(self.clip), *FLAGS, "--lanes", str(lanes), "-o", str(out), *more]
         errors = self.folder / "stderr"
         ours, theirs = os.pipe()
         child = forked(lambda: video.main(words), theirs, errors, before)
@@ -122,6 +127,10 @@ class Soak:
             return "looking for cuts"
         return "nothing done yet" if not pieces else "segment's end" if pieces > done else "dreaming"
 
+    def judge_bytes(self, out: Path, fault: Fault) -> None:
+        if digest(out) != self.expected:
+            fault.wrong.append(f"{out}: other bytes under its final name")
+
     def judge(self, out: Path, fault: Fault) -> None:
         left = [path.name for path in out.parent.iterdir() if path != out]
         fault.films += 1
@@ -142,9 +151,18 @@ class Soak:
                 if code == 0:
                     break
                 fault.struck += 1
-                fault.moments[self.moment(out, lanes)] += 1
+                moment = self.moment(out, lanes)
+                fault.moments[moment] += 1
                 if code not in allowed:
                     fault.wrong.append(f"exit {code}: {said}")
+                if (
+                    moment == "done"
+                ):  # the film is whole, and what was left of the work folder is cleared away
+                    self.judge_bytes(out, fault)
+                    code, said = self.run(out, lanes=lanes, more=("-y",))
+                    if code:
+                        fault.wrong.append(f"did not begin anew: exit {code}: {said}")
+                    break
             self.judge(out, fault)
         return fault
 

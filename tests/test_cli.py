@@ -413,6 +413,7 @@ class TestSettings:
         settings, _ = self.explained(capsys, "--like", str(out))
         assert settings["dream"]["step"] == 2.25
         assert settings["dream"]["model"] == "squeezenet1_1"
+        assert set(settings["made"]) == {"dream_video", "torch", "python", "weights_sha256"}
         stills.write(tmp_path / "photo.png", texture(48, 64))
         assert (
             main([str(tmp_path / "photo.png"), *flags, "--step", "2.5", "-o", str(tmp_path / "d.png"), "-q"])

@@ -68,8 +68,11 @@ def test_every_problem_of_a_list_is_told_at_once_with_its_line(
     ):  # fmt: skip
         assert any(f"jobs.yaml:{line}:" in one and words in one for one in told.splitlines()), (line, told)
     told = problems(
-        listed("jobs:\n- input: a.mp4\n  output: ../up.mp4\n- {input: a.mp4, output: o.mp4, crf: 99}\n- {input: b.mp4, output: p.mp4}\n")
-    )  # fmt: skip
+        listed(
+            "jobs:\n- input: a.mp4\n  output: ../up.mp4\n- {input: a.mp4, output: o.mp4, crf: 99}\n"
+            "- {input: b.mp4, output: p.mp4}\n"
+        )
+    )
     assert "leaves the folder of outputs" in told
     assert "jobs.yaml:4: crf 99: 99 is outside 0 to 51" in told
     assert "jobs.yaml:5: input b.mp4: no such file. Did you mean a.mp4?" in told
@@ -255,7 +258,7 @@ def exported(path: Path, folder: Path, *words: str) -> dict:
 def test_a_template_of_open_job_description_is_valid_and_its_tasks_find_their_files_elsewhere(
     listed: Callable[..., Path], three_shots: Path, tmp_path: Path
 ) -> None:
-    jobs = [{"input": three_shots.name, "output": "out/{{x}.mp4" if False else "out/film.mp4"}]
+    jobs = [{"input": three_shots.name, "output": "out/film.mp4"}]
     path = listed({"defaults": FLAGS, "jobs": jobs})
     told = exported(path, tmp_path / "jd", "--task-frames", "20")
     dream, join = told["steps"]
@@ -320,7 +323,7 @@ def test_ray_that_is_not_there_is_said_at_once(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_worker_does_not_outlive_the_list(tmp_path: Path) -> None:
-    code = "from pipeline.farm.local import Local; e = Local(1); w = e._hire(); print(w.process.pid, flush=True); input()"
+    code = "from pipeline.farm.local import Local; e = Local(1); print(e._hire().process.pid, flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
     ) as driver:

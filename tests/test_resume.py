@@ -337,6 +337,24 @@ def test_where_nothing_is_dreamed_nothing_is_kept_and_nobody_looks_for_motion(
     assert all(np.array_equal(d.picture, d.frame.picture) and not d.dream.any() for d in walk)
 
 
+def test_what_a_kill_leaves_of_a_work_folder_that_was_being_cleared_is_of_no_use(
+    film: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = Path.unlink
+
+    def killed(self: Path, missing_ok: bool = False) -> None:
+        if film.out.exists() and self.parent == film.work and self.name not in (*LOCKS, "00000000.json"):
+            raise KilledError
+        usual(self, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        assert film.make() == 1
+    assert packets(film.out) == film.expected
+    (film.work / "00000000.json").unlink(missing_ok=True)
+    film.goes_on_to_the_same_film("-y")
+
+
 DREAMER = Dreamer(network=tiny_network(), layers="soft", octaves=1, iterations=1, jitter=2, threads=1)
 
 
@@ -368,7 +386,7 @@ def rendered(
         return None
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=14, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(
     shots=st.lists(st.integers(1, 9), min_size=1, max_size=4),
     length=st.integers(1, 6),

@@ -79,7 +79,7 @@ class Export(Where):
 @dataclass
 class Task:
     file: Annotated[Positional[Path], arg(metavar="FILE", help="of an exported list")]
-    step: Annotated[Literal["dream", "join"], arg(help="which of its tasks")] = "dream"
+    step: Annotated[Literal["begin", "dream", "join"], arg(help="which of its tasks")] = "dream"
     group: Annotated[int, arg(metavar="N", help="which group of shots, from 0")] = 0
     folder: Annotated[
         str, arg(metavar="DIR", help="the list's folder on this machine, where it is another")

@@ -9,7 +9,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, make_dataclass
 from pathlib import Path
 from subprocess import list2cmdline
@@ -30,12 +30,16 @@ METAVARS = {int: "N", float: "X", str: "WORD"}
 
 @dataclass(frozen=True)
 class Asked:
-    """What a command line comes to. origins: "group.name" -> where its value came from. command: to do it again."""
+    """What a command line comes to. origins: "group.name" -> where its value came from. command: to do it again.
+
+    made: what made the film of --like: versions and the weights' hash.
+    """
 
     source: str | None
     settings: Settings
     origins: dict[str, str]
     command: str = ""
+    made: Mapping[str, str] = field(default_factory=dict)
 
 
 INPUTS = "a clip, a still, a folder of pictures, frame.%04d.png, or a glob in quotes"
@@ -66,10 +70,12 @@ def read(
     run = given["run"]
     layers = [looks.preset(name, model) for name in run.get("preset", ())]
     layers += [overrides.read_tables(Path(name)) for name in run.get("config", ())]
+    made: dict[str, str] = {}
     if "like" in run:
         from pipeline import recipes  # media libraries, which most command lines do without
 
         layers.insert(0, recipes.like(Path(run["like"]), model))
+        made = recipes.made(Path(run["like"]))
     layers += environment(model)
     layers += [
         Layer(_flag(name), {group: {name: value}}) for group, t in given.items() for name, value in t.items()
@@ -82,7 +88,7 @@ def read(
             file=sys.stderr,
         )
     again = list2cmdline if os.name == "nt" else shlex.join
-    return Asked(parsed.source, merged, origins, again([prog, *args]))
+    return Asked(parsed.source, merged, origins, again([prog, *args]), made)
 
 
 def explain(asked: Asked) -> str:
@@ -100,6 +106,7 @@ def explain(asked: Asked) -> str:
             about = knobs.facts(known[name][1], name)
             origin = asked.origins.get(f"{group}.{name}", "default")
             notes[f"{group}.{name}"] = "; ".join(filter(None, (origin, about["unit"], _range(about))))
+    tables["made"] = dict(asked.made)
     return overrides.to_toml({group: table for group, table in tables.items() if table}, notes)
 
 

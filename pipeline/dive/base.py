@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from pipeline import device
-from pipeline.clip import Frame
+from pipeline.clip import Frame, Size
 from pipeline.dive.layers import Layers
 from pipeline.dive.masters import Climb
 from pipeline.dreamer import NO_PICTURE, Dreamer
@@ -18,7 +18,8 @@ from pipeline.sources.zoom import ZoomSource
 from pipeline.stages.dream import Look
 from pipeline.zoom_settings import ZoomSettings
 
-BYTES = 480  # of memory per pixel of a picture, while it is dreamed by the network in the box
+BYTES = 480  # of memory per pixel of a picture, while it is dreamed whole by the network in the box
+TILED = 160  # likewise, while it is dreamed in tiles
 
 
 class Dive(Dreamer):
@@ -36,8 +37,13 @@ class Dive(Dreamer):
         self.source = source
         seen = self.size(source.clip.size)
         self.look.sizes(seen)  # says so where that is too small
-        device.room_for(seen, BYTES)
+        self.room_for(seen)
         self._look: tuple[tuple[Target, ...], Look] = (first, self.look)
+
+    def room_for(self, size: Size) -> None:
+        """DeviceError when dreaming at a size takes more memory than this machine has."""
+        tiled = 0 < 2 * self.look.tile**2 < size.height * size.width
+        device.room_for(size, TILED if tiled else BYTES)
 
     def look_at(self, seconds: float) -> Look:
         """What is dreamed at a time."""

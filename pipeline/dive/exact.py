@@ -16,7 +16,7 @@ from pipeline import device
 from pipeline.clip import WHOLE, Flow, Frame, Plane, Segment, Shot, Size, fit
 from pipeline.dive import masters
 from pipeline.dive.balance import Balance
-from pipeline.dive.base import BYTES, Dive
+from pipeline.dive.base import Dive
 from pipeline.dive.compose import Composer, in_parallel
 from pipeline.dive.exposure import metered
 from pipeline.dive.store import Store
@@ -56,7 +56,7 @@ class ExactDive(Dive):
         largest = max(
             (window.size for window in self.windows.windows), key=lambda size: size.height * size.width
         )
-        device.room_for(fit(largest, settings.dream.dream_size), BYTES)
+        self.room_for(fit(largest, settings.dream.dream_size))
         device.room_for(largest, HELD)
 
     @property

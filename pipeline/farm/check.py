@@ -7,6 +7,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -56,20 +57,14 @@ def check(
     written: dict[str, Job] = {}
     read: dict[str, Job] = {}
     outputs: list[tuple[Job, list[Path]]] = []
-    for job in jobs:
-        try:
-            source, destination = _opened(job)
-            one = _ready(job, source, destination, folder, fresh=fresh)
-            going_on = one.folder.exists() and not fresh
-            if not one.there:
-                destination.check(source, overwrite=overwrite or fresh, going_on=going_on)
-            files = list(_files(job, source, destination, one.folder))
-        except DreamError as error:
-            problems.add(job.where, error)
+    with ThreadPoolExecutor(8, thread_name_prefix="check") as pool:  # films open beside one another
+        looked = pool.map(lambda job: _looked_at(job, folder, overwrite=overwrite, fresh=fresh), jobs)
+        told = list(zip(jobs, looked, strict=True))
+    for job, found in told:
+        if isinstance(found, str):
+            problems.add(job.where, found)
             continue
-        except OSError as error:
-            problems.add(job.where, f"{error.filename or job.input}: {error.strerror or error}")
-            continue
+        one, files, sources = found
         for file in files:
             other = written.setdefault(_same(file), job)
             if other is not job:
@@ -79,7 +74,7 @@ def check(
                     "Give another output, such as out/{stem}_{number}.mp4.",
                 )
                 break
-        read |= {_same(file): job for file in source.files()}
+        read |= {_same(file): job for file in sources}
         outputs.append((job, files))
         ready.append(one)
     for job, files in outputs:
@@ -90,6 +85,23 @@ def check(
                     job.where, f"{taken}: is read by the job at {reader.where}. Give another output."
                 )
     return ready
+
+
+def _looked_at(
+    job: Job, folder: Path, *, overwrite: bool, fresh: bool
+) -> tuple[Ready, list[Path], list[Path]] | str:
+    """A job, what it writes and what it reads; or why it cannot run."""
+    try:
+        source, destination = _opened(job)
+        one = _ready(job, source, destination, folder, fresh=fresh)
+        if not one.there:
+            going_on = one.folder.exists() and not fresh
+            destination.check(source, overwrite=overwrite or fresh, going_on=going_on)
+        return one, list(_files(job, source, destination, one.folder)), source.files()
+    except DreamError as error:
+        return str(error)
+    except OSError as error:
+        return f"{error.filename or job.input}: {error.strerror or error}"
 
 
 def _opened(job: Job) -> tuple[Source, Destination]:
