@@ -1,4 +1,4 @@
-"""What a farm does when things die: six clips of twenty shots, an engine, a fault, and whether the films are the same.
+"""What a farm does when things die: six clips of twenty shots, an engine, a fault; whether the films are the same.
 
     python scripts/bench_farm.py --engine ray --faults none worker node
 
@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,7 +36,7 @@ jobs:
 
 def clip(path: Path, shots: tuple[int, ...], seed: int) -> None:
     """A film of blurred noise that pans by two pixels a frame, another at each cut."""
-    import cv2
+    import cv2  # noqa: PLC0415
 
     rng = np.random.default_rng(seed)
     with av.open(str(path), "w") as film:
@@ -59,7 +60,9 @@ def films(folder: Path) -> dict[str, str]:
 
 def children(pid: int, word: str) -> list[int]:
     """Processes below `pid` whose command has a word in it; 0: anywhere."""
-    told = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(
+        ["/bin/ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True
+    ).stdout
     rows = [line.split(None, 2) for line in told.splitlines()[1:]]
     below = {pid}
     for _ in rows:
@@ -69,7 +72,8 @@ def children(pid: int, word: str) -> list[int]:
 
 def run(folder: Path, words: list[str], fault: Any) -> dict[str, Any]:
     """The list, with `fault` done to it once frames go by; gives the last thing it said."""
-    subprocess.run(["rm", "-rf", str(folder / "out"), str(folder / ".dream-farm")], check=True)
+    for name in ("out", ".dream-farm"):
+        shutil.rmtree(folder / name, ignore_errors=True)
     command = [
         sys.executable,
         "-m",
@@ -80,12 +84,14 @@ def run(folder: Path, words: list[str], fault: Any) -> dict[str, Any]:
         "40",
     ]
     began, due, last = time.monotonic(), True, {}
+    quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
-        [*command, "--progress", "json", *words], stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    ) as farm:  # fmt: skip
+        [*command, "--progress", "json", *words], stdout=subprocess.PIPE, text=True, env=quiet
+    ) as farm:
         assert farm.stdout is not None
         for line in farm.stdout:
-            last = json.loads(line)
+            if line.startswith("{"):
+                last = json.loads(line)
             if due and last.get("event") == "frames" and last["done"] > 60:
                 due = False
                 fault(farm.pid)
@@ -112,12 +118,13 @@ def main() -> None:
     run(folder, ["--workers", "2"], lambda pid: None)
     expected = films(folder)
     print(
-        "| engine | fault | exit | films equal | retries | frames dreamed twice | seconds |\n|---|---|---|---|---|---|---|"
+        "| engine | fault | exit | films equal | retries | frames dreamed twice | seconds |\n"
+        "|---|---|---|---|---|---|---|"
     )
     for fault in asked.faults:
         words, cluster, node = ["--workers", "2"], None, None
         if asked.engine == "ray":
-            from ray.cluster_utils import Cluster
+            from ray.cluster_utils import Cluster  # noqa: PLC0415  an extra
 
             how = {"num_cpus": 1, "object_store_memory": 10**8}
             cluster = Cluster(initialize_head=True, head_node_args={**how, "include_dashboard": False})

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -48,7 +49,8 @@ def run(asked: door.Run) -> None:
             telling.note(f"{_counted(results)}; {engine.about}")
             drive = Drive(results, engine, asked.retries, telling)
             telling.start()
-            drive.run()
+            with redirect_stdout(sys.stderr):
+                drive.run()
     finally:
         telling.close()
         if drive or not any(result.state == "waiting" for result in results):

@@ -24,6 +24,7 @@ class Telling:
     def __init__(self, style: str, total: int) -> None:
         self.style = style if style != "auto" else "bar" if sys.stderr.isatty() else "plain"
         self.total = total
+        self._out = sys.stdout  # ours alone, whatever a library prints meanwhile
         self._bar: tqdm[NoReturn] | None = None
         self._spoke = monotonic()
         self._ended: set[int] = set()
@@ -55,7 +56,11 @@ class Telling:
             self._bar.update(drive.frames - self._bar.n)
         elif self.style == "json" and isinstance(event, Told):
             facts = {"event": "frames", "done": drive.frames, "of": self.total, "jobs_done": len(ended)}
-            print(json.dumps(facts | {"jobs": len(drive.results), "running": drive.running}), flush=True)
+            print(
+                json.dumps(facts | {"jobs": len(drive.results), "running": drive.running}),
+                file=self._out,
+                flush=True,
+            )
         elif self.style == "plain" and monotonic() - self._spoke >= PLAIN_EVERY:
             self._spoke = monotonic()
             self.note(f"frame {drive.frames} of {self.total}, {len(ended)} of {len(drive.results)} jobs")
@@ -72,7 +77,7 @@ class Telling:
 
     def _say(self, facts: Mapping[str, object], text: str) -> None:
         if self.style == "json":
-            print(json.dumps(facts), flush=True)
+            print(json.dumps(facts), file=self._out, flush=True)
         elif text:
             self.note(text)
 
@@ -80,7 +85,7 @@ class Telling:
         """A line of its own, whatever else is on the screen."""
         with suppress(OSError, ValueError):
             if self.style == "json":
-                print(json.dumps({"event": "note", "text": text}), flush=True)
+                print(json.dumps({"event": "note", "text": text}), file=self._out, flush=True)
             elif self.style != "none":
                 tqdm.write(printable(text), file=sys.stderr)
 

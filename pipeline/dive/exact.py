@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,9 @@ class ExactDive(Dive):
         shot: Shot = WHOLE,
         dream: object = None,
     ) -> Generator[Dreamt, None, None]:
-        """Every frame, or those after segment `last`."""
-        yield from self.frames(source.frames(last))
+        """Every frame of a shot, or those after segment `last`. A dive has no cuts: any piece of it is a shot."""
+        after = source.frames(last or shot.before)
+        yield from self.frames(takewhile(lambda frame: shot.end is None or frame.index < shot.end, after))
 
     def frames(self, asked: Iterator[Frame]) -> Generator[Dreamt, None, None]:
         """Any frames, in any order."""
