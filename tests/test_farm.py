@@ -337,3 +337,12 @@ def test_a_worker_does_not_outlive_the_list(tmp_path: Path) -> None:
 
     assert select.select([fd], [], [], 60)[0]
     os.close(fd)
+
+
+def test_a_task_that_names_code_does_not_run_it(tmp_path: Path) -> None:
+    from pipeline.farm.work import Opened
+
+    task = Task("film", "a", "clip.mp4", str(tmp_path / "out.mp4"), {"dream": {"model": "evil:build"}})
+    with pytest.raises(UsageError, match="not with code"):
+        Opened.of(task)
+    assert not list(tmp_path.iterdir())

@@ -16,7 +16,7 @@ from pipeline.destination import Destination
 from pipeline.dive.exact import ExactDive
 from pipeline.dive.opening import aimed, way
 from pipeline.dreamer import Dreamer, Dreamt
-from pipeline.errors import InputError, OutputError
+from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.extras import Extras
 from pipeline.farm.jobs import KINDS
 from pipeline.farm.openjd import Exported
@@ -24,6 +24,7 @@ from pipeline.farm.tasks import Group, Outcome, Task, Tell, groups_of
 from pipeline.files import whole
 from pipeline.motion import shots_of
 from pipeline.net import tap, zoo
+from pipeline.net.cards import is_code
 from pipeline.render import SEGMENT, render
 from pipeline.settings import Settings
 from pipeline.sources import Source, open_source
@@ -75,6 +76,10 @@ class Opened:
     @staticmethod
     def of(task: Task) -> Opened:
         settings = KINDS[task.kind].model_validate(task.settings)
+        if is_code(settings.dream.model):  # only who types it may have code run
+            raise UsageError(
+                f"{task.name}: a farm dreams with known networks, not with code: {settings.dream.model}."
+            )
         out = Path(task.output)
         (out if task.output.endswith("/") else out.parent).mkdir(parents=True, exist_ok=True)
         network = _network(settings.dream.model, settings.dream.weights)
