@@ -268,13 +268,13 @@ def test_a_template_of_open_job_description_is_valid_and_its_tasks_find_their_fi
     model.decode_job_template(template=told)
     data = tmp_path / "job.json"
     data.write_text(dream["script"]["embeddedFiles"][0]["data"], encoding="utf-8")
-    rules = [{"source_path_format": "POSIX", "source_path": str(tmp_path), "destination_path": "/farm/films"}]
+    rules = [{"source_path_format": "POSIX", "source_path": str(tmp_path), "destination_path": "/mnt/films"}]
     mapping = tmp_path / "rules.json"
     mapping.write_text(
         json.dumps({"version": "pathmapping-1.0", "path_mapping_rules": rules}), encoding="utf-8"
     )
     task = openjd.read(data, "dream", 1, "", mapping)
-    assert (task.input, task.output) == ("/farm/films/shots.mp4", "/farm/films/out/film.mp4")
+    assert (task.input, task.output) == ("/mnt/films/shots.mp4", "/mnt/films/out/film.mp4")
     assert task.group == ((20, 40),)
     assert openjd.read(data, "join", 0, "/mnt", None).output == "/mnt/out/film.mp4"
     with pytest.raises(UsageError, match="--group 7"):
