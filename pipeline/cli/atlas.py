@@ -6,7 +6,6 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
@@ -16,10 +15,10 @@ from tqdm import tqdm
 from pipeline import looks
 from pipeline.atlas_settings import AtlasSettings, channels_of
 from pipeline.cli import options
-from pipeline.cli.progress import duration
+from pipeline.cli.progress import Teller, duration
 from pipeline.cli.video import guarded
 from pipeline.clip import Size, fit
-from pipeline.errors import InputError, OutputError, UsageError, printable
+from pipeline.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.clip import Clip, Frame
@@ -122,7 +121,7 @@ def _files(asked: options.Asked, settings: AtlasSettings) -> tuple[Path, Path]:
     return page, sheet
 
 
-class _Told:
+class _Told(Teller):
     """Tells of an atlas in one style, bar, plain, json or none: the time it will take, then each dream."""
 
     def __init__(self, style: str) -> None:
@@ -154,20 +153,6 @@ class _Told:
                 self.note(f"dream {self.done} of {self.total}, {duration(left)} left")
         except (OSError, ValueError):  # nobody listens any more; the atlas is made all the same
             self.style, self._bar = "none", None
-
-    def note(self, text: str) -> None:
-        try:
-            if self.style == "json":
-                print(json.dumps({"event": "note", "text": text}), flush=True)
-            elif self.style != "none":
-                tqdm.write(printable(text), file=sys.stderr)
-        except (OSError, ValueError):
-            self.style, self._bar = "none", None
-
-    def close(self) -> None:
-        if self._bar is not None:
-            with suppress(OSError, ValueError):
-                self._bar.close()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,29 @@ WORTH_SAYING = 60.0  # seconds left from which an estimate is told
 SMALLER = 640  # px, the longer side of the smaller dream an estimate offers
 
 
-class Progress:
+class Teller:
+    """Says things in one style: bar, plain, json or none. Nobody listening is no error."""
+
+    style: str
+    _bar: tqdm[NoReturn] | None = None
+
+    def note(self, text: str) -> None:
+        """A line of its own, whatever else is on the screen."""
+        try:
+            if self.style == "json":
+                print(json.dumps({"event": "note", "text": text}), flush=True)
+            elif self.style != "none":
+                tqdm.write(printable(text), file=sys.stderr)
+        except (OSError, ValueError):
+            self.style, self._bar = "none", None
+
+    def close(self) -> None:
+        if self._bar is not None:
+            with suppress(OSError, ValueError):
+                self._bar.close()
+
+
+class Progress(Teller):
     """Counts frames and tells of them in one style: bar, plain, json or none.
 
     total: frames in all, None when unknown. size: of the dream.
@@ -102,21 +124,6 @@ class Progress:
             "trust": round(dreamt.trust, 4), "cut": dreamt.cut, "seconds_per_frame": round(self._pace(now), 3),
         }  # fmt: skip
         print(json.dumps(facts), flush=True)
-
-    def note(self, text: str) -> None:
-        """A line of its own, whatever else is on the screen."""
-        try:
-            if self.style == "json":
-                print(json.dumps({"event": "note", "text": text}), flush=True)
-            elif self.style != "none":
-                tqdm.write(printable(text), file=sys.stderr)
-        except (OSError, ValueError):
-            self.style, self._bar = "none", None
-
-    def close(self) -> None:
-        if self._bar is not None:
-            with suppress(OSError, ValueError):
-                self._bar.close()
 
 
 def duration(seconds: float) -> str:
