@@ -138,6 +138,28 @@ def test_lanes_that_were_ended_go_on_to_the_same_film(
     assert not any(thread.name.startswith(("lane", "read-ahead")) for thread in threading.enumerate())
 
 
+@pytest.mark.parametrize("kill", [7, 11, 16, 21])
+def test_lanes_in_step_that_were_ended_dream_the_same_batches(
+    kill: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lockstep: None, short: None
+) -> None:
+    """To the last bit a frame depends on the batch it is in, on a GPU."""
+    usual, batches = Dreamer.together, []
+
+    def together(self: Dreamer, frames: Sequence[Due]) -> list[Dreamt]:
+        batches.append(tuple(tick.frame.index for tick, _, _ in frames))
+        return usual(self, frames)
+
+    source, by = ShotsSource([9, 2, 5, 7]), dreamer(2, iterations=1)
+    found = shots_in(source, by)
+    monkeypatch.setattr(Dreamer, "together", together)
+    rendered(source, by, tmp_path / "whole", {}, found)
+    undisturbed = set(batches)
+    rendered(source, by, tmp_path / "killed", {}, found, kill)
+    batches.clear()
+    assert rendered(source, by, tmp_path / "killed", {}, found)
+    assert set(batches) <= undisturbed
+
+
 def test_in_lockstep_a_lane_dreams_what_it_dreams_alone(tmp_path: Path, short: None, lockstep: None) -> None:
     """A batch may differ in the last bits; one lane that leaked into another would differ in the first."""
     source = ShotsSource([5, 2, 4])
