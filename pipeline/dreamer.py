@@ -19,7 +19,6 @@ from pipeline import device, light, looks
 from pipeline.clip import WHOLE, Clip, Deep, Flow, Frame, Picture, Segment, Shot, Size, Tick, fit
 from pipeline.controls import Controls
 from pipeline.errors import DeviceError, InputError, UsageError
-from pipeline.knobs import shares
 from pipeline.lanes import read_ahead
 from pipeline.motion import Motion, View, ticks
 from pipeline.net import tap, zoo
@@ -27,6 +26,7 @@ from pipeline.ops import colour, pyramid
 from pipeline.ops.objectives import OBJECTIVES, Callback, energy
 from pipeline.schedule import Schedule
 from pipeline.settings import Settings
+from pipeline.settings.knob import shares
 from pipeline.sources import Source
 from pipeline.stages import carry
 from pipeline.stages.carry import Carried

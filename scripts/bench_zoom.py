@@ -32,10 +32,10 @@ from pipeline.dive.exact import ExactDive
 from pipeline.dive.feedback import FeedbackDive
 from pipeline.dive.windows import FINER, REACH, Windows
 from pipeline.ops import resample
+from pipeline.settings.zoom import ZoomSettings
 from pipeline.sources import grounds
 from pipeline.sources.zoom import ZoomSource
 from pipeline.stages.dream import dream
-from pipeline.zoom_settings import ZoomSettings
 
 CROP = 120  # px, of a frame, shown at EACH doubling
 MARGIN = 6  # px at the border of a frame that its neighbour does not know

@@ -17,10 +17,10 @@ import pytest
 from conftest import texture, tiny_network
 from pipeline import looks
 from pipeline.atlas import plan, sheet
-from pipeline.atlas_settings import AtlasSettings, channels_of
 from pipeline.cli import atlas, video
 from pipeline.net import zoo
 from pipeline.net.cards import CARDS
+from pipeline.settings.atlas import AtlasSettings, channels_of
 
 Command = list[str]
 

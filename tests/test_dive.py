@@ -30,10 +30,10 @@ from pipeline.errors import ScheduleError, TargetError, UsageError
 from pipeline.net.cards import card
 from pipeline.ops import resample
 from pipeline.schedule import Schedule
+from pipeline.settings.zoom import ZoomSettings, pair
 from pipeline.sources import grounds
 from pipeline.sources.zoom import ZoomSource
 from pipeline.stages import stills
-from pipeline.zoom_settings import ZoomSettings, pair
 
 FRAME = Size(48, 80)
 SWAYING = {

@@ -46,10 +46,7 @@ FLOORS = {
     },
     1: {
         "clip",
-        "knobs",
         "settings",
-        "zoom_settings",
-        "atlas_settings",
         "overrides",
         "schedule",
         "expression",

@@ -17,9 +17,9 @@ from conftest import texture
 from pipeline import looks
 from pipeline.cli import video
 from pipeline.cli.zoom import main
+from pipeline.settings.zoom import ZoomSettings
 from pipeline.stages import sound, stills
 from pipeline.stages.decode import Decoder
-from pipeline.zoom_settings import ZoomSettings
 
 
 @pytest.fixture

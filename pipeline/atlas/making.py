@@ -11,12 +11,12 @@ from pipeline.atlas.dreams import Dreams, tile_size
 from pipeline.atlas.page import About, page
 from pipeline.atlas.plan import Tile, chapters
 from pipeline.atlas.sheet import jpeg, sheet
-from pipeline.atlas_settings import AtlasSettings, channels_of
 from pipeline.clip import Clip, Frame, Picture, Size
 from pipeline.errors import InputError
 from pipeline.files import whole
 from pipeline.net import zoo
 from pipeline.net.tap import Network
+from pipeline.settings.atlas import AtlasSettings, channels_of
 
 Begin = Callable[[int, Size, float], None]
 """Told once how many dreams there will be, of what size, and in about how many seconds."""

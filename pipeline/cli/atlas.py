@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NoReturn
 from tqdm import tqdm
 
 from pipeline import looks
-from pipeline.atlas_settings import AtlasSettings, channels_of
 from pipeline.cli import options
 from pipeline.cli.progress import Teller, duration
 from pipeline.cli.video import guarded
 from pipeline.clip import Size, fit
 from pipeline.errors import InputError, OutputError, UsageError
+from pipeline.settings.atlas import AtlasSettings, channels_of
 
 if TYPE_CHECKING:
     from pipeline.clip import Clip, Frame

@@ -12,8 +12,8 @@ from pipeline.cli import signals
 from pipeline.cli.progress import Progress, duration
 from pipeline.clip import Size
 from pipeline.destination import Destination
+from pipeline.settings.zoom import ZoomSettings
 from pipeline.sources.zoom import ZoomSource
-from pipeline.zoom_settings import ZoomSettings
 
 if TYPE_CHECKING:
     from pipeline.clip import Picture

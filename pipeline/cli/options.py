@@ -18,11 +18,13 @@ from typing import Annotated, Any, get_args, get_origin
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction, UseCounterAction
 
-from pipeline import knobs, looks, overrides, settings
+from pipeline import looks, overrides, settings
 from pipeline.errors import UsageError
 from pipeline.net.cards import is_code
 from pipeline.overrides import Layer
 from pipeline.settings import Settings
+from pipeline.settings.knob import Group
+from pipeline.settings.knob import facts as facts_of
 
 ENVIRONMENT = "DREAM_"
 METAVARS = {int: "N", float: "X", str: "WORD"}
@@ -103,7 +105,7 @@ def explain(asked: Asked) -> str:
     known = settings.knobs(model)
     for group, table in tables.items():
         for name in table:
-            about = knobs.facts(known[name][1], name)
+            about = facts_of(known[name][1], name)
             origin = asked.origins.get(f"{group}.{name}", "default")
             notes[f"{group}.{name}"] = "; ".join(filter(None, (origin, about["unit"], _range(about))))
     tables["made"] = dict(asked.made)
@@ -134,9 +136,9 @@ def _groups(model: type[Settings]) -> Iterator[tuple[str, type[Any]]]:
             yield group, make_dataclass(group.title(), [_flag_field(table, name) for name in offered])
 
 
-def _flag_field(model: type[knobs.Group], name: str) -> tuple[str, Any, Any]:
+def _flag_field(model: type[Group], name: str) -> tuple[str, Any, Any]:
     """One flag: (name, type, default). Values are text; settings.resolve reads and checks them."""
-    about, facts = model.model_fields[name], knobs.facts(model, name)
+    about, facts = model.model_fields[name], facts_of(model, name)
     kind, default = about.annotation, getattr(about.default, "text", about.default)
     said = kind is bool or default in (None, "", ())
     argument = tyro.conf.arg(

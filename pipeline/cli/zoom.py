@@ -12,7 +12,7 @@ from pipeline.cli import options
 from pipeline.cli.video import guarded
 from pipeline.clip import Size, fit
 from pipeline.errors import OutputError, UsageError
-from pipeline.zoom_settings import ZoomSettings
+from pipeline.settings.zoom import ZoomSettings
 
 if TYPE_CHECKING:
     from pipeline.sources.zoom import ZoomSource

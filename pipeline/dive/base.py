@@ -14,9 +14,9 @@ from pipeline.net import tap
 from pipeline.net.cards import card
 from pipeline.net.tap import Network
 from pipeline.net.targets import Target
+from pipeline.settings.zoom import ZoomSettings
 from pipeline.sources.zoom import ZoomSource
 from pipeline.stages.dream import Look
-from pipeline.zoom_settings import ZoomSettings
 
 BYTES = 480  # of memory per pixel of a picture, while it is dreamed whole by the network in the box
 TILED = 160  # likewise, while it is dreamed in tiles

@@ -25,10 +25,10 @@ from pipeline.dive.windows import Windows
 from pipeline.dreamer import Dreamt
 from pipeline.errors import UsageError
 from pipeline.net.tap import Network
+from pipeline.settings.zoom import ZoomSettings
 from pipeline.sources import Source
 from pipeline.sources.zoom import ZoomSource
 from pipeline.stages.carry import Carried
-from pipeline.zoom_settings import ZoomSettings
 
 Told = Callable[[int, int], None]
 """Called with the number of masters that are dreamed, and of all."""

@@ -9,9 +9,9 @@ from pipeline.dive.base import Dive
 from pipeline.dive.exact import ExactDive, Told
 from pipeline.dive.feedback import FeedbackDive, LivingStill
 from pipeline.net.tap import Network
+from pipeline.settings.zoom import ZoomSettings
 from pipeline.sources.grounds import unit
 from pipeline.sources.zoom import ZoomSource
-from pipeline.zoom_settings import ZoomSettings
 
 
 def aimed(

@@ -18,9 +18,9 @@ from pipeline.errors import DreamError, OutputError
 from pipeline.farm.jobs import Job, Problems
 from pipeline.net.cards import card
 from pipeline.net.programme import Programme
+from pipeline.settings.zoom import ZoomSettings
 from pipeline.sources import Source, open_source
 from pipeline.sources.zoom import ZoomSource
-from pipeline.zoom_settings import ZoomSettings
 
 MARKS = ".dream-farm"
 """In the folder of outputs: a file for each job that is done, with what it was made from."""

@@ -21,8 +21,8 @@ from pipeline.farm.marked import Marked
 from pipeline.farm.names import Names
 from pipeline.overrides import Layer
 from pipeline.settings import Settings
+from pipeline.settings.zoom import ZoomSettings
 from pipeline.stages import stills
-from pipeline.zoom_settings import ZoomSettings
 
 KINDS: dict[str, type[Settings]] = {"film": Settings, "zoom": ZoomSettings}
 OWN = ("input", "output", "kind", "name")

@@ -27,11 +27,11 @@ from pipeline.net import tap, zoo
 from pipeline.net.cards import is_code
 from pipeline.render import SEGMENT, render
 from pipeline.settings import Settings
+from pipeline.settings.zoom import ZoomSettings
 from pipeline.sources import Source, open_source
 from pipeline.sources.zoom import ZoomSource
 from pipeline.workdir import Workdir, planned_threads
 from pipeline.writing import Writing
-from pipeline.zoom_settings import ZoomSettings
 
 
 def run(task: Task, tell: Tell) -> Outcome:

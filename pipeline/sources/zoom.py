@@ -18,10 +18,10 @@ from pipeline.camera import Moves, Similarity
 from pipeline.clip import Clip, Flow, Frame, Plane, Segment, Size, fit
 from pipeline.errors import InputError, UsageError
 from pipeline.schedule import Schedule
+from pipeline.settings.zoom import INSIDE, PAN, ZoomSettings, pair
 from pipeline.sources import grounds
 from pipeline.sources.base import Facts, Source, fingerprint, rate_of, spread
 from pipeline.stages.join import Beside
-from pipeline.zoom_settings import INSIDE, PAN, ZoomSettings, pair
 
 LONGEST = 1280  # px: the longer side of a film whose size was not said
 NOTHING = np.zeros((0, 0, 3), np.uint8)

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from pipeline.errors import ScheduleError
-from pipeline.knobs import Group, Number, knob
 from pipeline.schedule import Schedule
 from pipeline.settings import Input, Output, Settings
+from pipeline.settings.knob import Group, Number, knob
 
 PAN, INSIDE = (-4, 4), (0, 1)  # what the pairs --pan and --centre keep to
 

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from pipeline.knobs import Group, knob
 from pipeline.settings import Dream, Output, Settings
+from pipeline.settings.knob import Group, knob
 
 CHANNELS = re.compile(
     r"(?P<layer>[^#,\s]+)(\s*#\s*(?P<which>\d{1,6}(-\d{1,6})?(\+\d{1,6}(-\d{1,6})?)*))?", re.ASCII

@@ -1,0 +1,48 @@
+"""On what it is dreamed, and this one time: the knobs of the groups speed and run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
+
+from pipeline.settings.knob import Group, knob
+
+
+class Speed(Group):
+    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = knob(
+        "auto", "cuda, cuda:1, mps or cpu; auto takes the first there is"
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = knob(
+        "auto", "of the network; auto: bf16 where the machine computes in it, else fp32. The picture is fp32"
+    )
+    lanes: Annotated[str, StringConstraints(pattern=r"^(auto|[1-9]\d?)$")] = knob(
+        "auto", "shots dreamed side by side, auto or a number; more than 1 looks for the cuts first"
+    )
+    tile: Annotated[str, StringConstraints(pattern=r"^(auto|off|[1-9]\d{2,4})$")] = knob(
+        "auto",
+        "side of the pieces that large pictures are dreamed in: auto (1024), off, or pixels; bounds the memory",
+    )
+    threads: int = knob(0, "CPU threads of each lane; 0: all cores between them", low=0, high=1024)
+
+
+class Run(Group):
+    preset: tuple[str, ...] = knob((), "a look from the box (--presets lists them)", short="p")
+    config: tuple[str, ...] = knob((), "settings from a TOML or YAML file", short="c", metavar="FILE")
+    like: str | None = knob(None, "settings of a film this program made", metavar="FILE")
+    set: tuple[str, ...] = knob((), "one setting by its full name, above all else", metavar="a.b=v")
+    presets: bool = knob(False, "list the presets and stop")
+    explain: bool = knob(False, "print the settings and where each came from, and stop; -c reads it back")
+    demo: bool = knob(False, "dream a scene this program draws, instead of an INPUT")
+    workdir: str | None = knob(None, "where unfinished work is kept (beside the output)", metavar="DIR")
+    resume: bool = knob(False, "go on with unfinished work, or stop where there is none")
+    fresh: bool = knob(False, "start over, discarding unfinished work on the same output")
+    keep: bool = knob(False, "keep the work folder, so that --frames can dream a piece of the film again")
+    handles: int = knob(
+        8, "frames before and after such a piece that lead over to it, where its settings are others",
+        low=0, high=1000,
+    )  # fmt: skip
+    strict: bool = knob(False, "a damaged frame is an error, not held over")
+    progress: Literal["auto", "bar", "plain", "json", "none"] = knob("auto", "how progress is shown")
+    quiet: bool = knob(False, "say nothing but errors", short="q")
+    verbose: int = knob(0, "say more; twice: tracebacks", short="v", low=0, high=3)
