@@ -39,7 +39,8 @@ from pipeline.errors import (
 
 if TYPE_CHECKING:
     from pipeline.clip import Picture
-    from pipeline.dreamer import Dreamer, Dreamt
+    from pipeline.dreamer import Dreamer
+    from pipeline.dreamt import Dreamt
     from pipeline.ops.objectives import Callback
     from pipeline.settings import Settings
 
@@ -65,12 +66,17 @@ def dream(
     Nothing is read before the first frame is asked for; closing the iterator ends its threads.
     Raises the errors of pipeline.errors.
     """
+    from pipeline import hearing, looks
     from pipeline.dreamer import Dreamer
     from pipeline.sources import open_source
 
-    dreamer = Dreamer(settings, objective=objective, network=None, **knobs)
-    run = dreamer.settings.run
-    with closing(dreamer.walk(open_source(str(source), dreamer.settings.input, strict=run.strict))) as frames:
+    if settings is None:
+        if isinstance(objective, str):
+            knobs, objective = knobs | {"objective": objective}, None
+        settings, knobs = looks.of(**knobs), {}
+    opened = open_source(str(source), settings.input, strict=settings.run.strict)
+    dreamer = Dreamer(hearing.heard(settings, opened), objective=objective, network=None, **knobs)
+    with closing(dreamer.walk(opened)) as frames:
         yield from frames
 
 
@@ -89,9 +95,9 @@ def dream_still(
 
 def __getattr__(name: str) -> Any:
     if name in ("Dreamer", "Dreamt"):
-        from pipeline import render
+        from pipeline import dreamer
 
-        return getattr(render, name)
+        return getattr(dreamer, name)
     if name == "Settings":
         from pipeline.settings import Settings
 

@@ -106,12 +106,14 @@ class Flow:
     """How the picture moved since the frame before, and where that can be trusted.
 
     backward: float32 [H, W, 2], pixels. trust: float32 [H, W], 0 (came into view, or a guess) to 1.
-    cut: nothing connects this frame to the one before; trust is then 0 everywhere.
+    cut: nothing connects this frame to the one before; trust is then 0 everywhere. onward: how the frame before
+    moves to this one, where that was asked for: as a flow of its own, from that frame.
     """
 
     backward: Plane
     trust: Plane
     cut: bool = False
+    onward: Flow | None = None
 
     @staticmethod
     def none(size: Size) -> Flow:

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from pipeline.clip import Clip, Frame, Picture, Size, fit
 from pipeline.errors import InputError, UsageError, did_you_mean
+from pipeline.inversion import check
 from pipeline.net import tap
 from pipeline.net.moment import Each, Moment
 from pipeline.net.programme import Programme, Weights
 from pipeline.net.tap import Cut, Network
 from pipeline.net.targets import Target
+from pipeline.pulse import Pulse
 from pipeline.settings import Dream
 from pipeline.sources import Facts
 from pipeline.sources.companion import Companion
@@ -43,11 +45,21 @@ class Controls:
     _features: dict[tuple[tuple[Target, ...], str, int, Size], list[Tensor]] = field(default_factory=dict)
 
     @staticmethod
-    def of(knobs: Dream, network: Network, device: torch.device, precision: torch.dtype) -> Controls:
-        """Raises TargetError, ScheduleError, InputError, and UsageError for a guide or mask that nobody gave."""
+    def of(
+        knobs: Dream,
+        network: Network,
+        device: torch.device,
+        precision: torch.dtype,
+        pulse: Pulse | None = None,
+    ) -> Controls:
+        """pulse: what cycles by beats hear.
+
+        Raises TargetError, ScheduleError, InputError, and UsageError for a guide or mask that nobody gave.
+        """
         if knobs.objective == "guide" and not knobs.guide:
             raise UsageError("--objective guide: follows a picture or film. Give one with --guide FILE.")
-        programme = Programme.of(knobs.layers or network.card.layers, network.card)
+        check(knobs)
+        programme = replace(Programme.of(knobs.layers or network.card.layers, network.card), pulse=pulse)
         guides = tuple(Companion.open(name, "--guide", "again") for name in knobs.guide)
         masks = tuple(Companion.open(name, "--mask", "hold") for name in knobs.mask)
         controls = Controls(network, device, precision, programme, guides, masks)
@@ -85,22 +97,29 @@ class Controls:
     def at(self, look: Look, frames: Sequence[Frame], clip: Clip | None, source: Tensor) -> Look:
         """The look of these frames, one a lane. source: what is dreamed on, [L, 3, h, w] in 0..1."""
         size = Size(*source.shape[-2:])
-        weights: Tensor | None = None
-        if self.programme.moves:
-            rate = float(clip.rate) if clip else None
-            every = [self.programme.at(frame.index, float(frame.time), rate) for frame in frames]
-            shown = tuple(float(any(lane)) for lane in zip(*every, strict=True))
-            cut, active = self.cut_at(shown)
-            rows = [[share for share, any_ in zip(lane, shown, strict=True) if any_] for lane in every]
-            weights = source.new_tensor(rows) if any(active) else source.new_zeros(len(frames), 1)
-            look = replace(look, cut=cut)
+        look, weights = self._scheduled(look, frames, clip)
         picks = waking(look, source)
         guides = self._guides(look, frames, size, picks)
         return replace(look, now=Moment(weights, picks, guides, *self._masked(look.cut, frames, size)))
 
-    def guided(self, look: Look, frame: Frame, size: Size) -> Look:
-        """The look with the guides of a frame alone. size: that they are seen at, at most."""
-        return replace(look, now=Moment(guides=self._guides(look, [frame], size)))
+    def alone(self, look: Look, frame: Frame, clip: Clip, size: Size) -> Look:
+        """The look of a frame that is no film's: its layers and guides. size: that those are seen at, at most."""
+        look, weights = self._scheduled(look, [frame], clip)
+        return replace(look, now=Moment(weights, guides=self._guides(look, [frame], size)))
+
+    def _scheduled(
+        self, look: Look, frames: Sequence[Frame], clip: Clip | None
+    ) -> tuple[Look, Tensor | None]:
+        """The look with the network cut for what is dreamed in these frames, and how much of each, [L, targets]."""
+        if not self.programme.moves:
+            return look, None
+        rate = float(clip.rate) if clip else None
+        every = [self.programme.at(frame.index, float(frame.time), rate) for frame in frames]
+        shown = tuple(float(any(lane)) for lane in zip(*every, strict=True))
+        cut, active = self.cut_at(shown)
+        rows = [[share for share, any_ in zip(lane, shown, strict=True) if any_] for lane in every]
+        weights = torch.tensor(rows) if any(active) else torch.zeros(len(frames), 1)
+        return replace(look, cut=cut), weights.to(self.device, torch.float32)
 
     def fingerprints(self) -> list[Facts]:
         """Of all that is read beside the film."""

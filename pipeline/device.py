@@ -56,6 +56,21 @@ def lanes(told: str, device: torch.device) -> int:
     return 8 if device.type == "cuda" else 1
 
 
+def keyframes(told: str, device: torch.device) -> int:
+    """Every which frame of a long shot is dreamed first, so that those between can be dreamed side by side; 0: none.
+
+    'auto': the eighth on a GPU; none on a CPU, where batches of large pictures gain nothing.
+    """
+    if told == "auto":
+        return 8 if device.type == "cuda" else 0
+    return 0 if told == "off" else int(told)
+
+
+def flow_threads(device: torch.device) -> int:
+    """How many frames' motion is measured at once: one beside a dream on the CPU, else what cores there are, to 8."""
+    return 1 if device.type == "cpu" else min(_cores(), 8)
+
+
 def use_threads(threads: int, lanes: int = 1) -> int:
     """Set the CPU threads that each of so many lanes dreams with (0: all cores between them); gives their number.
 

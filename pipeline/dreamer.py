@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline import device, light, looks
-from pipeline.clip import WHOLE, Clip, Deep, Flow, Frame, Picture, Segment, Shot, Size, Tick, fit
+from pipeline import device, hearing, light, looks
+from pipeline.clip import WHOLE, Clip, Flow, Frame, Picture, Segment, Shot, Size, Tick, fit
 from pipeline.controls import Controls
+from pipeline.dreamt import Dreamt, Due, Key
 from pipeline.errors import DeviceError, InputError, UsageError
+from pipeline.inversion import rebuild
+from pipeline.keyframes import Keyframes
 from pipeline.lanes import read_ahead
 from pipeline.motion import Motion, View, ticks
 from pipeline.net import tap, zoo
@@ -29,59 +32,13 @@ from pipeline.settings import Settings
 from pipeline.settings.knob import shares
 from pipeline.sources import Source
 from pipeline.stages import carry
-from pipeline.stages.carry import Carried
+from pipeline.stages.carry import Ahead, Carried
 from pipeline.stages.dream import Dreamed, Look, dream
+from pipeline.stages.flow import resized
 
 LIVE_RATE = 24  # frames a second that live pictures are taken for, by schedules in seconds
 
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
-
-Due = tuple[Tick, Carried | None, Clip | None]
-"""A frame to be dreamed, what was carried to it, and the facts of its film."""
-
-
-@dataclass(frozen=True)
-class Dreamt:
-    """A frame, dreamed. picture: what is shown, uint8 [H, W, 3]: source + strength x dream.
-
-    carried: to the next, None for nothing. flow: of the source at dream size, [h, w]. steps: in each octave, of the
-    `iterations` of a full dream; lost: of all of them, those whose gradient was no number. deep: the picture at the
-    depth of its source, where that is to be written.
-    """
-
-    frame: Frame
-    picture: Picture
-    carried: Carried | None
-    flow: Flow
-    steps: int
-    iterations: int
-    lost: int
-    deep: Deep | None = None
-
-    @property
-    def trust(self) -> float:
-        """In the flow, mean over the picture, 0..1."""
-        return float(self.flow.trust.mean())
-
-    @property
-    def cut(self) -> bool:
-        """Nothing connects it to the frame before."""
-        return self.flow.cut
-
-    @property
-    def dream(self) -> NDArray[np.float32]:
-        """The dream layer, float32 [h, w, 3] at dream size, -1..1: dreamed minus source."""
-        layer = self.carried.dream[0] if self.carried else torch.zeros(3, *self.flow.trust.shape)
-        return layer.permute(1, 2, 0).cpu().numpy()
-
-    @property
-    def pts(self) -> int:
-        return self.frame.pts
-
-    @property
-    def rms(self) -> float:
-        """Strength of the dream layer, grey levels."""
-        return 0.0 if self.carried is None else 255 * float(carry.rms(self.carried.dream))
 
 
 class Dreamer:
@@ -104,22 +61,27 @@ class Dreamer:
             knobs, objective = knobs | {"objective": objective}, None
         if settings and knobs:
             raise UsageError(f"Give settings or single knobs, not both: {', '.join(knobs)}.")
-        self.settings = settings = settings or looks.of(**_of(network), **knobs)
+        settings = settings or looks.of(**_of(network), **knobs)
+        if settings.pulse is None and settings.time.beats != "audio":  # which is of a film
+            settings = hearing.heard(settings, None)
+        self.settings = settings
         self.device = device.pick(settings.speed.device)
         self.lanes = device.lanes(settings.speed.lanes, self.device)
+        self.keyframes = _keyframes(settings, self.device, self.lanes)
         self.use_threads(settings.speed.threads)
         self.notes: list[str] = []
         self._turn = threading.Lock()
         knob = settings.dream
         self.network = network or _load(settings)
         self.precision = device.precision(settings.speed.precision, self.device)
-        self.controls = Controls.of(knob, self.network, self.device, self.precision)
+        self.controls = Controls.of(knob, self.network, self.device, self.precision, settings.pulse)
         self.look = Look(
             self.controls.first(), OBJECTIVES.get(knob.objective, energy), objective,
             knob.octaves, knob.octave_scale, knob.jitter, knob.smooth, knob.seed,
             knob.laplacian, shares(knob.octave_iterations), shares(knob.octave_step),
             knob.enlarge == "linear", device.tile(settings.speed.tile),
         )  # fmt: skip
+        self._climb = rebuild if knob.objective == "invert" and objective is None else dream
         self.motion = Motion.of(settings, self.device)
         self._live: tuple[View, Carried | None] | None = None
         self._steps = -1
@@ -143,34 +105,41 @@ class Dreamer:
     ) -> Generator[Dreamt, None, None]:
         """The film goes by, or one shot of it. From its start, or after segment `last`, which left `carried`.
 
-        dream: what dreams each frame, in place of this alone.
+        dream: what dreams each frame, in place of this alone. A shot whose end is told is dreamed in windows where
+        there are keyframes.
         """
-        dream = dream or (lambda due: self.dream(*due))
+        dream = dream or (lambda due: self.together([due])[0])
         past = None if carried is None or carried.past is None else carried.past.cpu().numpy()
-        moving = ticks(source, last or shot.before, self.size, self.motion, past, shot)
+        keyed = self.keyframes if shot.end is not None else None
+        motion = replace(self.motion, onward=keyed is not None)
+        moving = ticks(source, last or shot.before, self.size, motion, past, shot)
+        if keyed:
+            yield from keyed.walk(moving, carried, source.clip, shot, self.together)
+            return
         with closing(read_ahead(moving)) as ahead:
             for tick in ahead:
-                dreamt = dream((tick, carried, source.clip))
+                dreamt = dream(Due(tick, carried, source.clip))
                 carried = dreamt.carried
                 yield dreamt
 
     def dream(self, tick: Tick, carried: Carried | None = None, clip: Clip | None = None) -> Dreamt:
         """One frame: lay the carried dream on it, climb what is owed, keep what is new."""
-        return self.together([(tick, carried, clip)])[0]
+        return self.together([Due(tick, carried, clip)])[0]
 
     def together(self, frames: Sequence[Due]) -> list[Dreamt]:
         """A frame of each lane, in as few batches as their sizes and schedules allow. Nothing crosses lanes."""
         batches: dict[object, list[int]] = {}
-        for place, (tick, _, clip) in enumerate(frames):
-            batches.setdefault(self._alike(tick.frame, clip), []).append(place)
+        for place, due in enumerate(frames):
+            batches.setdefault(self._alike(due), []).append(place)
         dreamt: dict[int, Dreamt] = {}
         for places in batches.values():
             dreamt |= zip(places, self._fitting([frames[place] for place in places]), strict=True)
         return [dreamt[place] for place in range(len(frames))]
 
-    def _alike(self, frame: Frame, clip: Clip | None) -> object:
+    def _alike(self, due: Due) -> object:
         """Frames for which this is the same can be dreamed as one batch."""
-        return frame.size, frame.deep is None, self._knobs(frame, clip)
+        frame = due.tick.frame
+        return frame.size, frame.deep is None, self._knobs(frame, due.clip), due.fades, due.key is None
 
     def _fitting(self, frames: Sequence[Due]) -> list[Dreamt]:
         """As one batch, or in halves where the memory is too small for that: then for good."""
@@ -201,7 +170,7 @@ class Dreamer:
     @torch.no_grad()
     def _batch(self, frames: Sequence[Due]) -> list[Dreamt]:
         """Frames of one size and one set of knobs, dreamed at once."""
-        moving, clip = [tick for tick, _, _ in frames], frames[0][2]
+        moving, clip = [due.tick for due in frames], frames[0].clip
         still = [tick.frame for tick in moving]
         size = self.size(still[0].size)
         if self.settings.dream.iterations.constant == 0:
@@ -210,9 +179,11 @@ class Dreamer:
         with device.memory(f"dreaming at {size}"):
             full = self._tensor([frame.picture.transpose(2, 0, 1) for frame in still]) / 255
             source = pyramid.resize(full, size).clamp(0, 1)
-            where = self._tensor([tick.flow.backward.transpose(2, 0, 1) for tick in moving])
-            trust = self._tensor([tick.flow.trust[None] for tick in moving])
-            before = Carried.together([own or Carried.nothing(1, size, self.device) for _, own, _ in frames])
+            where, trust = self._motion([tick.flow for tick in moving])
+            before = Carried.together(
+                [due.carried or Carried.nothing(1, size, self.device) for due in frames]
+            )
+            key = self._ahead([due.key for due in frames if due.key], size)
             with self._turn:  # guides and masks are read by one lane at a time
                 look = self.controls.at(self.look, still, clip, source)
             octaves = len(look.sizes(size))
@@ -220,13 +191,18 @@ class Dreamer:
             if self.settings.time.carry == "blend":
                 seed, owed = carry.blend(source, before, trust, steadiness)
             else:
-                seed, owed = carry.lay(source, before, where, trust, steadiness, iterations * step, octaves)
-            dreamed = dream(look, seed, owed, iterations, step) if iterations else Dreamed.nothing(source)
+                kept, effort = steadiness ** frames[0].fades, iterations * step
+                seed, owed = carry.lay(source, before, where, trust, kept, effort, octaves, key)
+            dreamed = (
+                self._climb(look, seed, owed, iterations, step) if iterations else Dreamed.nothing(source)
+            )
             after = carry.keep(source, dreamed.picture, before, trust, iterations * step)
             after = after.on(source) if self.settings.time.carry == "blend" else after
 
             shown = colour.shown(after.dream, self.settings.dream.colour, saturation)
             layers = strength * pyramid.resize(shown, still[0].size)
+            if self._climb is rebuild:  # of the source's own detail nothing is known
+                layers -= strength * (full - pyramid.resize(source, still[0].size))
             pictures = _arrays((full + layers).mul(255).round_().clamp_(0, 255).byte())
             deeps = [
                 light.lay(frame.deep, layer) if frame.deep else None
@@ -273,13 +249,27 @@ class Dreamer:
         return knob.at(frame.index, float(frame.time), rate=rate, last=last)
 
     def rehearse(self, clip: Clip) -> None:
-        """Read every schedule at every frame, so that one that fails does it now. ScheduleError, InputError."""
+        """Read every schedule at every frame, so that one that fails does it now. UsageError, InputError."""
+        looks.check_still(self.settings, clip)
         if self.settings.dream.iterations.constant != 0:
             self.controls.check(self.look, self.size(clip.size))
         for index in range(clip.frames or 1):
             frame = Frame(index, index, index / clip.rate, NO_PICTURE)
             self._knobs(frame, clip)
             self.controls.programme.at(index, float(frame.time), float(clip.rate))
+
+    def _motion(self, flows: Sequence[Flow]) -> tuple[Tensor, Tensor]:
+        """Backward, [L, 2, h, w], and trust, [L, 1, h, w], of a flow of each lane."""
+        where = self._tensor([flow.backward.transpose(2, 0, 1) for flow in flows])
+        return where, self._tensor([flow.trust[None] for flow in flows])
+
+    def _ahead(self, keys: Sequence[Key], size: Size) -> Ahead | None:
+        """What each lane is to lead to, if they are to lead to anything."""
+        if not keys:
+            return None
+        weight = torch.tensor([key.weight for key in keys], device=self.device).view(-1, 1, 1, 1)
+        carried = Carried.together([key.carried for key in keys])
+        return Ahead(carried, *self._motion([resized(key.flow, size) for key in keys]), weight)
 
     def _tensor(self, arrays: Sequence[NDArray[np.float32] | Picture]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(self.device).float()
@@ -288,6 +278,13 @@ class Dreamer:
 def _arrays(pictures: Tensor) -> list[NDArray[Any]]:
     """[L, 3, H, W] on the device as L of [H, W, 3] on the CPU."""
     return list(pictures.permute(0, 2, 3, 1).cpu().contiguous().numpy())
+
+
+def _keyframes(settings: Settings, on: torch.device, lanes: int) -> Keyframes | None:
+    """None where there are to be none, or where nothing is carried along the motion."""
+    every = device.keyframes(settings.speed.keyframes, on)
+    moves = settings.time.carry == "flow" and settings.time.flow != "none"
+    return Keyframes(every, lanes) if every and moves and settings.dream.iterations.constant != 0 else None
 
 
 def _load(settings: Settings) -> tap.Network:

@@ -2,6 +2,7 @@
 
     expression  operators, loosest first:  < <= == != >= >   |   &   + -   * / %   unary - + ~   **
     atom        number | variable | function(expression, ...) | (expression)
+    heard       beat(t), level(t): of a sound or a tempo (pipeline/pulse.py), at a frame, or with s at a time
 
 Deforum hands its schedules to numexpr; what works there means the same here: precedence, the names of
 functions, % with the sign of its right side. What would mean something else is refused, not guessed: comparisons
@@ -16,117 +17,32 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
 from pipeline.errors import ScheduleError, did_you_mean
+from pipeline.formula import (
+    CALLABLE,
+    COMPARISON,
+    CONSTANTS,
+    FUNCTIONS,
+    HEARD,
+    OPERATORS,
+    PRECEDENCE,
+    TAKES,
+    VARIABLES,
+    Call,
+    Choice,
+    Expression,
+    Heard,
+    Now,
+    Number,
+    Variable,
+)
 
 MAX_DEPTH = 100  # reading a level costs five Python frames, of the thousand there are
 
-LEVELS = ("< <= == != >= >", "|", "&", "+ -", "* / %")
-PRECEDENCE = {symbol: level for level, symbols in enumerate(LEVELS, 1) for symbol in symbols.split()}
-COMPARISON = PRECEDENCE["<"]
-COMPARISONS = (operator.lt, operator.le, operator.eq, operator.ne, operator.ge, operator.gt)
-OPERATORS: dict[str, Callable[..., float]] = {
-    **dict(zip(LEVELS[0].split(), COMPARISONS, strict=True)),
-    **{"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "%": operator.mod},
-}
-
-
-def clip(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)
-
-
-OF_MATH = "sin cos tan asin acos atan atan2 sinh cosh tanh exp log log10 sqrt floor ceil fmod"
-FUNCTIONS: dict[str, Callable[..., float]] = {
-    **{name: getattr(math, name) for name in OF_MATH.split()},
-    **{f"arc{name}": getattr(math, f"a{name}") for name in ("sin", "cos", "tan", "tan2")},
-    **{"abs": abs, "round": round, "min": min, "max": max, "clip": clip},
-}
-TAKES = {"where": 3, "clip": 3, "atan2": 2, "arctan2": 2, "fmod": 2}  # min, max: 2 or more; the others: 1
-CALLABLE = (*FUNCTIONS, "where")
-CONSTANTS = {"pi": math.pi, "e": math.e}
-VARIABLES = {"t": "the frame number", "s": "the time in seconds", "max_f": "the number of the last frame"}
 HINTS = {"^": "A power is **.", "=": "Equal is ==.", "and": "And is &.", "or": "Or is |.", "not": "Not is ~."}
-
-
-@dataclass(frozen=True)
-class Number:
-    value: float
-    depth = 0
-
-    @property
-    def is_condition(self) -> bool:
-        return self.value in (0, 1)
-
-    def evaluate(self, now: Mapping[str, float]) -> float:
-        return self.value
-
-
-@dataclass(frozen=True)
-class Variable:
-    name: str
-    depth = 0
-    is_condition = False
-
-    def evaluate(self, now: Mapping[str, float]) -> float:
-        return now[self.name]
-
-
-@dataclass(frozen=True)
-class Call:
-    """A function or an operator, with its place in the text."""
-
-    name: str
-    function: Callable[..., float]
-    arguments: tuple[Expression, ...]
-    depth: int
-    text: str = field(repr=False)
-    at: int
-
-    @property
-    def is_condition(self) -> bool:
-        return PRECEDENCE.get(self.name) == COMPARISON
-
-    def evaluate(self, now: Mapping[str, float]) -> float:
-        values = [argument.evaluate(now) for argument in self.arguments]
-        try:
-            result = float(self.function(*values))
-        except (ArithmeticError, ValueError):  # how Python says that there is no such number
-            result = math.nan
-        if not math.isfinite(result):
-            between, call = (
-                (", ", f"{self.name}({{}})") if self.name in FUNCTIONS else (f" {self.name} ", "{}")
-            )
-            what = call.format(between.join(f"{value:g}" for value in values))
-            when = f" at frame {now['t']:g}" if now else ""
-            raise ScheduleError(f"{what}{when} is not a finite number.", self.text, self.at)
-        return result
-
-
-@dataclass(frozen=True)
-class Choice:
-    """`where(condition, yes, no)`; & | ~ are choices too. Only the side chosen is evaluated."""
-
-    condition: Expression
-    yes: Expression
-    no: Expression
-    depth: int
-
-    @property
-    def is_condition(self) -> bool:
-        return self.yes.is_condition and self.no.is_condition
-
-    def evaluate(self, now: Mapping[str, float]) -> float:
-        return (self.yes if self.condition.evaluate(now) else self.no).evaluate(now)
-
-
-Expression = Number | Variable | Call | Choice
-"""`evaluate(now)` gives a finite float or raises ScheduleError; `now` holds the VARIABLES it reads.
-
-is_condition: it is always 0 or 1. depth: levels of the tree below it.
-"""
 
 
 class Token(NamedTuple):
@@ -144,7 +60,7 @@ TOKEN = re.compile(
 
 
 class Parser:
-    """Reads `text` from left to right. `uses`: the variables met, each with its first place.
+    """Reads `text` from left to right. `uses`: the variables met, each with its first place; `hears`: so of HEARD.
 
     Everything it cannot read raises ScheduleError, pointing at the place.
     """
@@ -152,6 +68,7 @@ class Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.uses: dict[str, int] = {}
+        self.hears: dict[str, int] = {}
         self._tokens = [Token(str(it.lastgroup), it[0], it.start()) for it in TOKEN.finditer(text)]
         self._tokens.append(Token("end", "", len(text)))
         self._next = 0
@@ -259,6 +176,8 @@ class Parser:
         if name.text not in CALLABLE:
             close = did_you_mean(name.text.lower(), CALLABLE)
             self.fail(f"There is no function {name.text}.{close}", name)
+        if name.text in HEARD:
+            return self._heard(name)
         arguments = [self.expression()]
         while self.takes(","):
             arguments.append(self.expression())
@@ -271,9 +190,23 @@ class Parser:
             return self._choice(name, *arguments)
         return self._call(name, FUNCTIONS[name.text], *arguments)
 
+    def _heard(self, name: Token) -> Expression:
+        """Its moment counts frames, or seconds where it reads s."""
+        before, self.uses = self.uses, {}
+        moment, read = self.expression(), self.uses
+        self.uses = read | before
+        self.expect(")", f"an operator or the ')' of {name.text}")
+        if {"s", "t"} <= read.keys():
+            problem = (
+                f"{name.text} takes a moment: frames, {name.text}(t), or seconds, {name.text}(s), not both."
+            )
+            self.fail(problem, name)
+        self.hears.setdefault(name.text, name.at)
+        return Heard(name.text, moment, "s" in read, self._depth(name, moment), self.text, name.at)
+
     def _call(self, name: Token, function: Callable[..., float], *arguments: Expression) -> Expression:
         call = Call(name.text, function, arguments, self._depth(name, *arguments), self.text, name.at)
-        return Number(call.evaluate({})) if all(isinstance(a, Number) for a in arguments) else call
+        return Number(call.evaluate(Now({}))) if all(isinstance(a, Number) for a in arguments) else call
 
     def _choice(self, name: Token, condition: Expression, yes: Expression, no: Expression) -> Expression:
         if isinstance(condition, Number):

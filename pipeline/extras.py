@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline import report
 from pipeline.clip import Picture, fit
-from pipeline.dreamer import Dreamer, Dreamt
+from pipeline.dreamt import Dreamt
 from pipeline.errors import UsageError
-from pipeline.report import About, Record
 from pipeline.settings import Input
 from pipeline.sources import ClipSource
 from pipeline.stages import stems, stills
 from pipeline.workdir import Workdir
 from pipeline.writing import Writing
+
+if TYPE_CHECKING:
+    from pipeline.dreamer import Dreamer
+    from pipeline.report import Record
 
 SHEET, SHEET_SIZE = 9, "max:480"  # moments of a contact sheet, and their size
 
@@ -46,6 +49,8 @@ class Extras:
     def begin(self, work: Workdir) -> None:
         """Before the first frame, going on where `work` stands."""
         if self.dreamer.settings.output.report:
+            from pipeline.report import Record  # noqa: PLC0415  needs torch
+
             self.record = Record.of(work, self.writing.source.clip)
 
     def __call__(self, dreamt: Dreamt) -> None:
@@ -65,7 +70,11 @@ class Extras:
             notes = [*notes, f"{self.lost} steps were left out: the network gave no number for them."]
         output = self.dreamer.settings.output
         if self.record is not None and output.report:
-            about = About.of(source.clip, film.name, self.dreamer, self.writing.recipe, self.command, notes)
+            from pipeline import report  # noqa: PLC0415  needs torch
+
+            about = report.About.of(
+                source.clip, film.name, self.dreamer, self.writing.recipe, self.command, notes
+            )
             notes = notes + report.write(Path(output.report), self.record, about)
         if output.contact_sheet:
             stills.write(Path(output.contact_sheet), self._contact_sheet(film))

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.clip import WHOLE, Flow, Frame, Picture, Shot, Tick
 from pipeline.destination import Destination
-from pipeline.dreamer import Dreamer, Dreamt
+from pipeline.dreamt import Dreamt
 from pipeline.errors import InputError
 from pipeline.extras import Extras, sheet
-from pipeline.motion import shots_of
 from pipeline.render import render
 from pipeline.sources import Source
 from pipeline.workdir import Workdir, planned_threads
 from pipeline.writing import Writing, recipe
+
+if TYPE_CHECKING:
+    from pipeline.dreamer import Dreamer
 
 __all__ = ["Made", "make", "preview", "recipe", "sheet"]
 
@@ -73,10 +76,18 @@ def make(
 
 
 def _shots(source: Source, dreamer: Dreamer, work: Workdir, look: Callable[[Frame], None]) -> Sequence[Shot]:
-    """Those of the film, looked for where there are lanes to dream them side by side, or where they are known."""
-    if dreamer.lanes == 1 and not work.knows_shots:
+    """Those of the film, looked for where there are lanes to dream them side by side, or where they are known.
+
+    Enough shots to fill the lanes need no keyframes, unless they were asked for.
+    """
+    if dreamer.lanes == 1 and not dreamer.keyframes and not work.knows_shots:
         return (WHOLE,)
-    return work.shots(lambda: shots_of(source, dreamer.size, dreamer.motion, look))
+    from pipeline.motion import shots_of  # noqa: PLC0415  needs torch, which a film that is not dreamed does without
+
+    shots = work.shots(lambda: shots_of(source, dreamer.size, dreamer.motion, look))
+    if len(shots) >= dreamer.lanes and dreamer.settings.speed.keyframes == "auto":
+        dreamer.keyframes = None
+    return shots
 
 
 def preview(source: Source, dreamer: Dreamer, count: int, watch: Watch) -> Picture:

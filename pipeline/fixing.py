@@ -16,7 +16,8 @@ from pathlib import Path
 from pipeline import light
 from pipeline.clip import Deep, Flow, Frame, Picture, Segment, Tick
 from pipeline.destination import Destination
-from pipeline.dreamer import Dreamer, Dreamt
+from pipeline.dreamer import Dreamer
+from pipeline.dreamt import Dreamt
 from pipeline.errors import DeviceError, OutputError, UsageError
 from pipeline.extras import Extras
 from pipeline.film import Made, Watch
@@ -87,7 +88,10 @@ def _other(folder: Path, before: Plan, now: Plan) -> dict[str, str]:
             f"{folder}: a piece is written as its film was, but {', '.join(different)}.\n"
             "Give the same again, or --fresh to start over."
         )
-    return {said.split()[0]: said for said in differences(before, now)}
+    other = {said.split()[0]: said for said in differences(before, now)}
+    if now["keyframes"]:  # a window is dreamed whole or not at all
+        other["keyframes"] = "each frame after the one before"
+    return other
 
 
 def _said(piece: Piece, other: dict[str, str]) -> str:

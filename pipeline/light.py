@@ -85,6 +85,21 @@ def flat(deep: Deep) -> Picture:
     return np.asarray(packed(deep, alpha=False, sixteen=False), np.uint8)
 
 
+def scene(picture: Picture | Deep) -> Deep:
+    """For a file of scene light, float32: linear, of Rec. 709, 1 for white; or in the space it is in already."""
+    deep = picture if isinstance(picture, Deep) else Deep(np.asarray(picture, np.uint16) * np.uint16(257))
+    if spaces.is_scene(deep.transfer):
+        return replace(deep, values=_unit(deep.values))
+    values: Any = _straight(deep)
+    if deep.transfer == "sdr":
+        values = _decoded(_unit(values), "linear")
+    else:
+        values = cv2.transform(np.take(_curve(deep.transfer), values.astype(np.uint16)), BT2020_TO_BT709)
+    if deep.alpha is not None:
+        values = values * deep.alpha
+    return replace(deep, values=np.asarray(values, np.float32), transfer="linear", premultiplied=True)
+
+
 def packed(deep: Deep, *, alpha: bool, sixteen: bool = True, stored: bool = False) -> NDArray[Any]:
     """For an encoder: uint16, or uint8, [H, W, 3], or with straight alpha [H, W, 4]; scene light becomes sRGB.
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from pipeline import overrides
+from pipeline.clip import Clip
 from pipeline.errors import UsageError, did_you_mean
 from pipeline.net.cards import card, is_code
 from pipeline.overrides import Layer
 from pipeline.settings import Settings
 
 OWN = ("layers", "objective", "smooth", "dream_size", "octaves", "octave_scale", "step", "jitter")
+INVERT = {"iterations": "200", "octaves": 1, "dream_size": "max:480"}  # what suits rebuilding a picture
 ASKED = ("--", "keyword")  # what the origin of a layer begins with that the user wrote just now
 DOORS = ("zoom_",)  # what the names of presets begin with that are for one door only
 # In a wheel the presets lie inside the package, in a checkout beside it.
@@ -53,7 +56,7 @@ def settle(layers: Sequence[Layer], model: type[Settings] = Settings) -> tuple[S
 
     UsageError also where a network that is the user's own code was named by anything but the user.
     """
-    network, origin = str(overrides.resolve([], model)[0].dream.model), ""
+    network, origin = _network_of(model), ""
     for layer in layers:
         if named := layer.values.get("dream", {}).get("model"):
             network, origin = str(named), layer.origin
@@ -62,7 +65,34 @@ def settle(layers: Sequence[Layer], model: type[Settings] = Settings) -> tuple[S
             f"{origin}: asks for the network {network}, which would run code from a file of that name. "
             f"Only you can: --model {network}"
         )
-    return overrides.resolve([own_defaults(network, model), *layers], model)
+    return overrides.resolve([own_defaults(network, model), *_for_inversion(layers, model)], model)
+
+
+def _for_inversion(layers: Sequence[Layer], model: type[Settings]) -> list[Layer]:
+    """With what suits it below all that was asked for, where the objective is to rebuild a picture."""
+    named = [
+        (at, o) for at, layer in enumerate(layers) if (o := layer.values.get("dream", {}).get("objective"))
+    ]
+    if not named or named[-1][1] != "invert" or "objective" in model.NOT_TAKEN:
+        return list(layers)
+    asked = (at for at, layer in enumerate(layers) if layer.origin.startswith(ASKED))
+    at = min(named[-1][0], next(asked, len(layers)))
+    return [*layers[:at], Layer("objective invert", {"dream": INVERT}), *layers[at:]]
+
+
+def check_still(settings: Settings, clip: Clip) -> None:
+    """UsageError where a clip is to be rebuilt: each frame would be so for itself, and flicker."""
+    if settings.dream.objective == "invert" and clip.frames != 1:
+        raise UsageError(
+            "--objective invert: is of one picture; the frames of a film would each be rebuilt alone, and flicker. "
+            "--preview rebuilds one of them, a folder with -o DIR/ a still each."
+        )
+
+
+@lru_cache(maxsize=8)
+def _network_of(model: type[Settings]) -> str:
+    """That of a door's defaults."""
+    return str(overrides.resolve([], model)[0].dream.model)
 
 
 def of(model: type[Settings] = Settings, /, **knobs: object) -> Settings:

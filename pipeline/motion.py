@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline import device
 from pipeline.clip import WHOLE, Flow, Frame, Picture, Plane, Segment, Shot, Size, Tick
 from pipeline.settings import Settings, Time
 from pipeline.sources import Source
@@ -31,10 +36,15 @@ class View:
 
 @dataclass(frozen=True)
 class Motion:
-    """How the picture moves from view to view, as the settings say. match: how two views are laid over each other."""
+    """How the picture moves from view to view, as the settings say. match: how two views are laid over each other.
+
+    onward: with the way from each frame to the next, too. threads: that measure, each frame of its own.
+    """
 
     time: Time
     match: Match = flow.dis
+    onward: bool = False
+    threads: int = 1
 
     @staticmethod
     def of(settings: Settings, on: torch.device) -> Motion:
@@ -43,7 +53,8 @@ class Motion:
         if settings.dream.iterations.constant == 0:
             time = time.model_copy(update={"flow": "none"})
         weights = Path(time.flow_weights) if time.flow_weights else None
-        return Motion(time, matcher(time.flow, weights, on, progress=not settings.silent))
+        match = matcher(time.flow, weights, on, progress=not settings.silent)
+        return Motion(time, match, threads=device.flow_threads(on) if match is flow.dis else 1)
 
     def view(self, picture: Picture, size: Size) -> View:
         """Of a frame with nothing before it. size: of the dream."""
@@ -54,8 +65,14 @@ class Motion:
         past = np.stack([thumb.astype(np.float32), memory.impression(shots.relief(thumb))])
         return View(seen, thumb, past)
 
-    def between(self, now: View, before: View | None) -> tuple[Flow, View]:
-        """How it moved, and `now` as the next is to be compared with it.
+    def measured(self, now: View, before: View) -> Flow:
+        """How what is seen moved, whatever was seen before."""
+        return flow.measure(now.seen, before.seen, self.match, onward=self.onward)
+
+    def between(
+        self, now: View, before: View | None, measured: Callable[[], Flow] | None = None
+    ) -> tuple[Flow, View]:
+        """How it moved, and `now` as the next is to be compared with it. measured: gives it, where that is begun.
 
         No motion at the start, after a cut, or with --flow none; that of a blend, which knows none, stands still.
         """
@@ -70,10 +87,10 @@ class Motion:
             return Flow.none(size), now
         if self.time.carry == "blend":
             return Flow.still(size), after
-        measured = flow.measure(now.seen, before.seen, self.match)
+        moved = measured() if measured else self.measured(now, before)
         if blank:
-            return measured, after
-        recalled, remembered = memory.recalled(measured, now.past[1], before.past[1])
+            return moved, after
+        recalled, remembered = memory.recalled(moved, now.past[1], before.past[1])
         return recalled, replace(now, past=np.stack([now.past[0], remembered]))
 
     def is_cut(self, now: View, before: View) -> bool:
@@ -102,21 +119,40 @@ def ticks(
         yield from _apart(source, last, dream_size, starts, shot)
         return
     before = None
-    for frame in source.frames(last):
-        if shot.end is not None and frame.index >= shot.end:
-            return
-        size = dream_size(frame.size)
-        now = motion.view(frame.picture, size)
-        if last is not None and frame.index < last.end:
-            before = now if past is None else replace(now, past=past)
-            continue
-        if frame.index in starts:
-            flow, before = Flow.none(size), now
-        elif frame.flow:
-            flow, before = frame.flow, now
-        else:
-            flow, before = motion.between(now, before)
-        yield Tick(frame, flow, before.past)
+    with closing(_begun(source, last, dream_size, motion, shot)) as begun:
+        for frame, now, measured in begun:
+            if last is not None and frame.index < last.end:
+                before = now if past is None else replace(now, past=past)
+                continue
+            if frame.index in starts:
+                moved, before = Flow.none(Size(*now.seen.shape[:2])), now
+            elif frame.flow and not motion.onward:
+                moved, before = frame.flow, now
+            else:
+                moved, before = motion.between(now, before, measured)
+            yield Tick(frame, moved, before.past)
+
+
+def _begun(
+    source: Source, last: Segment | None, dream_size: Callable[[Size], Size], motion: Motion, shot: Shot
+) -> Generator[tuple[Frame, View, Callable[[], Flow]], None, None]:
+    """Each frame, its view, and what gives how it moved: measured in threads while the frames before are at work."""
+    waiting: deque[tuple[Frame, View, Callable[[], Flow]]] = deque()
+    before, ahead = None, motion.threads > 1 and motion.time.carry == "flow"
+    with ThreadPoolExecutor(motion.threads, thread_name_prefix="flow") as pool:
+        for frame in source.frames(last):
+            if shot.end is not None and frame.index >= shot.end:
+                break
+            now = motion.view(frame.picture, dream_size(frame.size))
+            if ahead and before and (motion.onward or not frame.flow):
+                measured = pool.submit(motion.measured, now, before).result
+            else:
+                measured = partial(motion.measured, now, before or now)
+            waiting.append((frame, now, measured))
+            before = now
+            if len(waiting) == motion.threads:
+                yield waiting.popleft()
+        yield from waiting
 
 
 def _apart(

@@ -11,6 +11,10 @@ from pipeline.overrides import Layer
 from pipeline.settings import Settings
 from pipeline.stages import stills
 
+FILES, WORDS = (
+    ("cuts", "beats"),
+    ("auto", "off", "none", "audio"),
+)  # of [time], what may be a file, and is if no word
 MADE = ("dream_video", "torch", "python", "weights_sha256")
 
 
@@ -26,6 +30,9 @@ def like(path: Path, model: type[Settings] = Settings) -> Layer:
         group: {name: value for name, value in tables.get(group, {}).items() if name in table}
         for group, table in allowed.items()
     }
+    for name in FILES:
+        if taken.get("time", {}).get(name) not in WORDS:
+            taken.get("time", {}).pop(name, None)
     return Layer(f"like {path.name}", taken)
 
 

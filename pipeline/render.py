@@ -12,12 +12,17 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from pipeline.clip import WHOLE, Deep, Frame, Picture, Segment, Shot
-from pipeline.dreamer import Dreamer, Dreamt, Due
+from pipeline.dreamt import Dreamt, Due
 from pipeline.lanes import Lockstep, begins, done_in_step
 from pipeline.sources import Source
 from pipeline.workdir import Workdir
+
+if TYPE_CHECKING:
+    from pipeline.dreamer import Dreamer
+    from pipeline.keyframes import Keyframes
 
 SEGMENT = 2  # seconds of film at most between two checkpoints
 
@@ -53,12 +58,16 @@ def render(
 
     reel: given a segment's first frame, where its pictures are written. watch: called after every frame, by one
     lane at a time. Shots that are known beforehand are dreamed side by side, in as many lanes as the dreamer has:
-    on a CPU each in a thread of its own, on a GPU in lockstep, as one batch.
+    on a CPU each in a thread of its own, on a GPU in lockstep, as one batch. With keyframes it is the stretches of
+    one shot that go side by side, and the shots follow one another.
     """
     film = _Film(source, dreamer, work, reel, watch)
-    if dreamer.lanes == 1 or len(shots) == 1:
+    if dreamer.keyframes:
         for shot in shots:
-            _dream(film, shot, _timed())
+            _dream(film, shot, _windows(dreamer.keyframes, shot))
+    elif dreamer.lanes == 1 or len(shots) == 1:
+        for shot in shots:
+            _dream(film, shot, _first_of(_timed))
     elif dreamer.device.type == "cpu":
         _abreast(film, shots)
     else:
@@ -82,13 +91,23 @@ def _dream(film: _Film, shot: Shot, first_of: First, dream: Callable[[Due], Drea
             film.work.finish(done, dreamt.carried, shot)
 
 
-def _timed() -> First:
+def _timed(dreamt: Dreamt, first: Frame) -> bool:
     """A new segment begins at a cut and after two seconds."""
+    return dreamt.cut or dreamt.frame.time - first.time >= SEGMENT
+
+
+def _windows(keyframes: Keyframes, shot: Shot) -> First:
+    """A new segment begins with each window: what its last keyframe leaves is all that the next one needs."""
+    return _first_of(lambda dreamt, first: keyframes.begins(dreamt.frame.index, shot))
+
+
+def _first_of(begins: Callable[[Dreamt, Frame], bool]) -> First:
+    """begins: whether a new segment does with this frame, given the first of the one before."""
     first: Frame | None = None
 
     def first_of(dreamt: Dreamt) -> Frame:
         nonlocal first
-        if first is None or dreamt.cut or dreamt.frame.time - first.time >= SEGMENT:
+        if first is None or begins(dreamt, first):
             first = dreamt.frame
         return first
 
@@ -97,7 +116,7 @@ def _timed() -> First:
 
 def _abreast(film: _Film, shots: Sequence[Shot]) -> None:
     """Lanes that do not wait for one another: what one dreams does not depend on the others in a single bit."""
-    _lanes(film, lambda film, order, shot: _dream(film, shot, _timed()), shots, lambda error: None)
+    _lanes(film, lambda film, order, shot: _dream(film, shot, _first_of(_timed)), shots, lambda error: None)
 
 
 def _in_step(film: _Film, shots: Sequence[Shot]) -> None:
@@ -117,23 +136,16 @@ def _in_step(film: _Film, shots: Sequence[Shot]) -> None:
     step = Lockstep(film.dreamer.together, film.dreamer.lanes, len(left))
 
     def chain(film: _Film, order: int, shot: Shot) -> None:
-        _dream(film, shot, _ticked(left[order][1] - shot.first, every), partial(step.ask, order))
+        ahead = left[order][1] - shot.first  # the tick of frame 0
+
+        def begins(dreamt: Dreamt, first: Frame) -> bool:
+            """At every common tick."""
+            return (dreamt.frame.index + ahead) % every == 0
+
+        _dream(film, shot, _first_of(begins), partial(step.ask, order))
         step.end()
 
     _lanes(film, chain, [shot for shot, _ in left], step.fail)
-
-
-def _ticked(ahead: int, every: int) -> First:
-    """A new segment begins at a shot's first frame and at every common tick. ahead: the tick of frame 0."""
-    first: Frame | None = None
-
-    def first_of(dreamt: Dreamt) -> Frame:
-        nonlocal first
-        if first is None or (dreamt.frame.index + ahead) % every == 0:
-            first = dreamt.frame
-        return first
-
-    return first_of
 
 
 def _lanes(

@@ -5,6 +5,7 @@
     0:(0.5), 60:(0.9)                        keys at frames
     0s:(0.5), 2.5s:(0.9)                     keys at seconds
     0:(0.5+0.3*sin(2*3.14*t/30)), 60:(1)     expressions at keys
+    0:(0.5+0.5*beat(t))                      with a sound: beat(t) and level(t), see pipeline/pulse.py
     0:(0) ease-in, 30:(1) hold, 60:(0)       how the value leaves a key, on its way to the next
 
 Text with a colon in it is a list of keys, all other text one expression. In an expression t is the frame
@@ -26,7 +27,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline.errors import ScheduleError, did_you_mean
-from pipeline.expression import Expression, Number, Parser, clip
+from pipeline.expression import Parser
+from pipeline.formula import Expression, Now, Number, clip
+from pipeline.pulse import Pulse
 
 MAX_LENGTH = 200_000  # programs write a key for every beat of a song, or for every frame
 
@@ -59,9 +62,9 @@ class Schedule:
     """A number that may change with time. Schedules are equal when their texts are.
 
     text: as it was written. constant: the number, when it is one number at all times.
-    uses: the variables it reads, of t, s and max_f, each with its first place in the text.
+    uses: the variables it reads, of t, s and max_f, each with its first place in the text; hears: so of beat, level.
     keys: in order of time, unless frames and seconds are `mixed`.
-    low, high: what `at` keeps to; set by `within`.
+    low, high: what `at` keeps to; set by `within`. pulse: what it hears; set by `hearing`.
     """
 
     text: str
@@ -71,6 +74,8 @@ class Schedule:
     mixed: bool = field(compare=False, repr=False)
     low: float = field(default=-math.inf, compare=False)
     high: float = field(default=math.inf, compare=False)
+    hears: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
+    pulse: Pulse | None = field(default=None, compare=False, repr=False)
 
     @staticmethod
     def parse(text: str | float) -> Schedule:
@@ -94,7 +99,7 @@ class Schedule:
         only = keys[0].expression if len(keys) == 1 else None
         constant = only.value if isinstance(only, Number) else None
         mixed = len({key.in_seconds for key in keys}) == 2
-        return Schedule(text, constant, parser.uses, tuple(keys), mixed)
+        return Schedule(text, constant, parser.uses, tuple(keys), mixed, hears=parser.hears)
 
     def within(self, low: float, high: float, name: str = "the value") -> Schedule:
         """The same schedule, kept to low..high.
@@ -108,6 +113,10 @@ class Schedule:
                 raise ScheduleError(problem, self.text, key.at)
         return replace(self, low=low, high=high)
 
+    def hearing(self, pulse: Pulse) -> Schedule:
+        """The same schedule, whose beat(t) and level(t) are those of a sound or a tempo."""
+        return replace(self, pulse=pulse) if self.hears else self
+
     def at(
         self, frame: float, seconds: float, *, rate: float | None = None, last: float | None = None
     ) -> float:
@@ -120,22 +129,22 @@ class Schedule:
         """
         if self.constant is not None:
             return clip(self.constant, self.low, self.high)
-        now = {"t": float(frame), "s": float(seconds)}
+        values = {"t": float(frame), "s": float(seconds)}
         if last is not None:
-            now["max_f"] = float(last)
+            values["max_f"] = float(last)
         elif "max_f" in self.uses:
             problem = "max_f is the number of the last frame, which is not known for this source."
             raise ScheduleError(problem, self.text, self.uses["max_f"])
-        value = self._mix(now, rate)
+        value = self._mix(Now(values, rate, self.pulse))
         if not math.isfinite(value):
             raise ScheduleError(f"At frame {frame:g} this is {value:g}, not a finite number.", self.text, 0)
         return clip(value, self.low, self.high)
 
-    def _mix(self, now: dict[str, float], rate: float | None) -> float:
+    def _mix(self, now: Now) -> float:
         keys: Sequence[Key] = self.keys
-        clock = now["s"] if keys[0].in_seconds and not self.mixed else now["t"]
+        clock = now.values["s"] if keys[0].in_seconds and not self.mixed else now.values["t"]
         if self.mixed:
-            keys = self._in_frames(now, rate)
+            keys = self._in_frames(now)
         index = bisect_right(keys, clock, key=lambda key: key.time)
         before, after = keys[max(index - 1, 0)], keys[min(index, len(keys) - 1)]
         value = before.expression.evaluate(now)
@@ -146,14 +155,16 @@ class Schedule:
             return value
         return value + share * (after.expression.evaluate(now) - value)
 
-    def _in_frames(self, now: dict[str, float], rate: float | None) -> list[Key]:
-        if rate is None:
+    def _in_frames(self, now: Now) -> list[Key]:
+        if (rate := now.rate) is None:
             other = next(key for key in self.keys if key.in_seconds != self.keys[0].in_seconds)
             problem = "Keys at frames and keys at seconds cannot be mixed where the frame rate is not known."
             raise ScheduleError(problem, self.text, other.at)
         # Measured from now, so that each key takes effect at its own exact time at a variable rate too.
         placed = [
-            replace(key, time=now["t"] + (key.time - now["s"]) * rate) if key.in_seconds else key
+            replace(key, time=now.values["t"] + (key.time - now.values["s"]) * rate)
+            if key.in_seconds
+            else key
             for key in self.keys
         ]
         return sorted(placed, key=lambda key: key.time)

@@ -56,6 +56,14 @@ def check(name: str) -> None:
         space(name)
 
 
+def identity(name: str) -> str:
+    """What tells the meaning of a space from that of another of its name: two configurations are two films."""
+    if name in OURS:
+        return ""
+    ocio = _library(name)
+    return str(ocio.Config.CreateFromFile(os.environ.get("OCIO") or BUILTIN).getCacheID())
+
+
 def is_scene(transfer: str) -> bool:
     """Whether values of this transfer are in one of these spaces, rather than a film's."""
     return transfer not in ("sdr", "pq", "hlg")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -37,6 +37,7 @@ Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10
 [Events]
 Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
+USUAL = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 SAMPLE_RATE = 48_000
 BIT_RATE = 96_000  # of a channel of re-encoded sound
 
@@ -45,12 +46,19 @@ BIT_RATE = 96_000  # of a channel of re-encoded sound
 class Beside:
     """What else goes into the film: the packets of `path` that are not its picture.
 
-    start, end: the time of the source that was dreamed, seconds; None where it was not cut short.
+    start, end: the time of the source that was dreamed, seconds; None where it was not cut short. takes: which of
+    them; sound: the first track of it alone, rest: all but sound.
     """
 
     path: Path
     start: Fraction | None = None
     end: Fraction | None = None
+    takes: Literal["all", "sound", "rest"] = "all"
+
+    def brings(self, stream: av.stream.Stream) -> bool:
+        if self.takes == "sound":
+            return stream.type == "audio" and stream is stream.container.streams.audio[0]
+        return stream.type in ("subtitle", "attachment") or (stream.type == "audio" and self.takes == "all")
 
 
 @dataclass
@@ -74,7 +82,7 @@ class Tracks:
         """Make a track in `film` for each of `source`'s, its picture and cover art aside."""
         tracks = Tracks(source, film, beside)
         for stream in source.streams:
-            if stream.type in ("audio", "subtitle", "attachment"):
+            if beside.brings(stream):
                 tracks._add(stream)
         return tracks
 
@@ -82,6 +90,12 @@ class Tracks:
         codec = stream.codec_context.name if stream.codec_context else stream.type
         container = self.film.format.name
         what = f"{stream.type} track {stream.index} ({codec})"
+        if self.beside.takes == "sound" and isinstance(stream, av.AudioStream):
+            what = f"{self.beside.path.name} ({codec})"
+            if container == "mp4" and codec.startswith("pcm"):
+                self._recode(stream, "aac").disposition = av.stream.Disposition.default
+                self.notes.append(f"{what}: few players take it inside an mp4: re-encoded as aac.")
+                return
         try:
             self.copies[stream.index] = copy = self.film.add_stream_from_template(stream)
         except (ValueError, av.error.FFmpegError):
@@ -103,7 +117,7 @@ class Tracks:
 
     def _recode(self, stream: av.AudioStream, encoder: str) -> av.AudioStream:
         rate = SAMPLE_RATE if encoder == "libopus" else stream.rate
-        copy = self.film.add_stream(encoder, rate=rate, layout=stream.layout.name)
+        copy = self.film.add_stream(encoder, rate=rate, layout=_layout(stream.layout))
         assert isinstance(copy, av.AudioStream)
         copy.codec_context.bit_rate = BIT_RATE * stream.layout.nb_channels
         self.recoded[stream.index] = copy
@@ -201,10 +215,15 @@ def _cut(frame: av.AudioFrame, beside: Beside) -> av.AudioFrame | None:
         return None
     channels = 1 if frame.format.is_planar else frame.layout.nb_channels
     part: Any = np.ascontiguousarray(frame.to_ndarray()[:, first * channels : last * channels])
-    cut = av.AudioFrame.from_ndarray(part, format=frame.format.name, layout=frame.layout.name)
+    cut = av.AudioFrame.from_ndarray(part, format=frame.format.name, layout=_layout(frame.layout))
     cut.sample_rate, cut.time_base = frame.sample_rate, Fraction(1, frame.sample_rate)
     cut.pts = round((begins - start) * frame.sample_rate) + first
     return cut
+
+
+def _layout(layout: av.AudioLayout) -> str:
+    """Its name; of channels in no told order, as a plain WAV has them, the usual one."""
+    return USUAL.get(layout.nb_channels, layout.name) if "channels" in layout.name else layout.name
 
 
 def _plain(data: bytes, codec: str) -> bytes:

@@ -21,18 +21,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-
-from pipeline import locks
+from pipeline import locks, states
 from pipeline.clip import WHOLE, Segment, Shot
 from pipeline.errors import DeviceError, OutputError, UsageError
 from pipeline.files import whole
 from pipeline.locks import LOCKS, alone_in
-from pipeline.stages.carry import Carried
+
+if TYPE_CHECKING:
+    import torch
+
+    from pipeline.stages.carry import Carried
 
 Plan = dict[str, Any]
 
@@ -166,12 +166,7 @@ class Workdir:
         if not self.keep:
             self._forget(segment, shot, 2)
         if self.keep or segment.end != shot.end:
-            with whole(self._state(segment)) as part:
-                held = {} if carried is None else vars(carried)
-                kept = {name: value for name, value in held.items() if value is not None}
-                part.write_bytes(
-                    save({name: value.cpu().contiguous().clone() for name, value in kept.items()})
-                )
+            states.write(self._state(segment), carried)
         with whole(self._record(segment)) as part:
             part.write_text(json.dumps(asdict(segment)), encoding="utf-8")
         with self._turn:
@@ -193,11 +188,7 @@ class Workdir:
 
     def left_by(self, segment: Segment, device: torch.device) -> Carried | None:
         """What this one leaves to the frame after it, None for nothing. OutputError: was not kept, or is damaged."""
-        try:
-            state = load_file(self._state(segment))
-        except (OSError, SafetensorError) as error:
-            raise OutputError(f"{self._state(segment)}: is damaged ({error}). --fresh starts over.") from None
-        return Carried(**{name: value.to(device) for name, value in state.items()}) if state else None
+        return states.read(self._state(segment), device)
 
     @contextmanager
     def noting(self) -> Iterator[None]:
@@ -284,7 +275,8 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str =
         if isinstance(was, dict) and isinstance(is_now, dict):
             found += differences(was, is_now, f"{name} ")
         elif was != is_now:
-            found.append(f"{prefix if prefix == 'source ' else ''}{name} {_short(was)}, now {_short(is_now)}")
+            where = prefix if prefix in ("source ", "beats ") else ""
+            found.append(f"{where}{name} {_short(was)}, now {_short(is_now)}")
     return found
 
 

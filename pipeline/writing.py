@@ -5,26 +5,30 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-from pipeline import codecs, overrides
+from pipeline import codecs, hearing, overrides, spaces
 from pipeline.clip import Clip, Deep, Frame, Picture, Pixels
 from pipeline.destination import Destination
-from pipeline.dreamer import Dreamer
 from pipeline.errors import InputError
 from pipeline.files import whole
 from pipeline.render import Reel, Write
 from pipeline.settings import Settings
 from pipeline.sources import ClipSource, PictureSource, Source
 from pipeline.stages import compare, encode, gif, join, shots, stills
+from pipeline.tracks import Beside
 from pipeline.workdir import Plan, Workdir
+
+if TYPE_CHECKING:
+    from pipeline.dreamer import Dreamer
 
 
 @dataclass(frozen=True)
 class Writing:
-    """Where a source goes, and how. recipe: the look, as it goes into the film. deep: frames bring the full
-    depth of their source. notes: what to tell of it all."""
+    """Where a source goes, and how. recipe: the look, as it goes into the film. song: to put in place of its sound.
+    deep: frames bring the full depth of their source. notes: what to tell of it all."""
 
     source: Source
     destination: Destination
@@ -33,6 +37,7 @@ class Writing:
     plan: Plan
     how: compare.How
     keep_sound: bool
+    song: Beside | None
     deep: bool
     notes: list[str]
 
@@ -41,9 +46,10 @@ class Writing:
         """As the settings of `dreamer` say. Has the source bring what depth can be written. UsageError."""
         output = dreamer.settings.output
         encoding, notes = _encoding(source, dreamer, destination)
-        deep = output.compare == "none" and _is_deep(source, destination, encoding)
+        deep = output.compare == "none" and _is_deep(source, destination, encoding, output.hdr)
         if isinstance(source, ClipSource | PictureSource):
             source.deep = deep
+        song, lengths = _song(source, dreamer.settings, destination)
         return Writing(
             source,
             destination,
@@ -51,9 +57,10 @@ class Writing:
             recipe(dreamer),
             _plan(source, dreamer, encoding),
             output.compare,
-            output.audio != "none",
+            output.audio == "keep",
+            song,
             deep,
-            notes + _cuts_outside(source, dreamer.settings),
+            notes + lengths + _cuts_outside(source, dreamer.settings),
         )
 
     @property
@@ -99,12 +106,14 @@ class Writing:
                     part.write_text(self.recipe, encoding="utf-8")
             return []
         pieces = [(segment, work.film(segment.first)) for segment in work.segments]
-        beside = self.source.beside(work.folder) if self.keep_sound else None
+        beside = self.source.beside(work.folder)
+        if beside is not None and not self.keep_sound:
+            beside = replace(beside, takes="rest")
         with whole(out) as part:
             if out.suffix.lower() == ".gif":
                 gif.write(pieces, part, self.clip, self.recipe)
-                return ["A gif holds no sound."] if beside else []
-            return join.join(pieces, part, self.clip, beside, self.recipe)
+                return ["A gif holds no sound."] if (beside and self.keep_sound) or self.song else []
+            return join.join(pieces, part, self.clip, beside, self.recipe, self.song)
 
 
 def recipe(dreamer: Dreamer) -> str:
@@ -123,13 +132,16 @@ def _plan(source: Source, dreamer: Dreamer, encoding: encode.Encoding) -> Plan:
         "source": source.fingerprint(),
         "settings": settings.recipe() | {"input": settings.input.model_dump(mode="json")},
         "frames": {"from": counted[0], "to": counted[-1] + 1, "count": len(counted)} if counted else {},
+        "space": spaces.identity(settings.input.input_space),
         "weights": dreamer.network.sha256,
         "beside": dreamer.controls.fingerprints(),
+        "beats": hearing.facts(settings),
         "cuts": list(_listed(settings)),
         "encoding": encoding.__dict__,
         "compare": settings.output.compare,
         "device": str(dreamer.device),
         "precision": str(dreamer.precision),
+        "keyframes": asdict(dreamer.keyframes) if dreamer.keyframes else {},
         "versions": {
             name: version(name) for name in ("dream-video", "torch", "av", "opencv-python-headless")
         },
@@ -142,6 +154,13 @@ def _encoding(
     """How it is written, and what to tell of that."""
     notes = list(source.clip.notes)
     if destination.kind != "film":
+        pixels, ending = source.clip.pixels, destination.path.suffix.lower()
+        if (
+            pixels.hdr
+            and dreamer.settings.output.hdr == "keep"
+            and not stills.holds_depth(destination.path, pixels)
+        ):
+            notes.append(f"{ending} pictures hold no HDR: mapped to SDR. .exr keeps its light.")
         return encode.Encoding("pictures", 0, "", "rgb24", dreamer.threads), notes
     output = dreamer.settings.output
     clip, ending = compare.shape(source.clip, output.compare), destination.path.suffix.lower()
@@ -149,11 +168,20 @@ def _encoding(
     return encoding, notes + said
 
 
-def _is_deep(source: Source, destination: Destination, encoding: encode.Encoding) -> bool:
+def _song(source: Source, settings: Settings, destination: Destination) -> tuple[Beside | None, list[str]]:
+    """What to put under the film, and what to tell of that."""
+    song, notes = hearing.under(settings, source.clip)
+    if song is not None and destination.kind != "film":
+        return None, [f"--audio {song.path}: pictures hold no sound."]
+    return song, notes
+
+
+def _is_deep(source: Source, destination: Destination, encoding: encode.Encoding, hdr: str) -> bool:
     """Whether frames are to bring the full depth of their source: what is written can hold it."""
     pixels = source.clip.pixels
     if destination.kind != "film":
-        return pixels != Pixels() and stills.holds_depth(destination.path)
+        holds = stills.holds_depth(destination.path, pixels) and (hdr == "keep" or not pixels.hdr)
+        return pixels != Pixels() and holds
     return codecs.is_deep(encoding.pixel_format) or (pixels.alpha and codecs.has_alpha(encoding.pixel_format))
 
 

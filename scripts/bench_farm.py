@@ -1,9 +1,13 @@
-"""What a farm does when things die: six clips of twenty shots, an engine, a fault; whether the films are the same.
+"""What a farm does when things die, and what it costs: six clips of twenty shots, an engine, faults at random.
 
-    python scripts/bench_farm.py --engine ray --faults none worker node
+    python scripts/bench_farm.py --engine ray --faults none worker node both driver --times 3
+    python scripts/bench_farm.py --engine local --faults none worker driver --times 3
+    python scripts/bench_farm.py --engine local --cost            # or ray: seconds an engine adds to a task
+    python scripts/bench_farm.py --engine local --throughput      # two workers of one core against one
 
-Prints a table row for each: engine, fault, result, films equal to those of the undisturbed local run, frames dreamed
-twice, seconds. `node` is of Ray alone: a cluster of two on this machine, one of which is killed.
+Prints a table row for each fault: films equal to those of the undisturbed local run to the byte, tasks begun again,
+frames dreamed twice and how many they may be (the open segments: 48 frames for each worker that was lost), seconds.
+`node` is of Ray alone: a cluster of two machines in this one, one of which is killed; `both`: a worker, then a node.
 """
 
 from __future__ import annotations
@@ -19,7 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +32,27 @@ import av
 import numpy as np
 
 SHOTS = [(30, 20, 26), (40, 30, 30), (60, 24, 24, 20), (30, 30, 30), (72,), (26, 26, 26, 26, 40, 30)]
+FRAMES = sum(map(sum, SHOTS))
+OPEN = 48  # frames of a segment
 PATIENT = {"RAY_health_check_timeout_ms": "20000", "RAY_raylet_start_wait_time_s": "180"}
 LIST = """defaults: {octaves: 1, iterations: 1, encoder_preset: ultrafast, output: "out/{stem}_dream.mp4"}
 jobs:
   - input: clips/*.mp4
 """
+Fault = Callable[[int], None]
+"""Done to a farm, by its process's id."""
 
 
 def clip(path: Path, shots: tuple[int, ...], seed: int) -> None:
-    """A film of blurred noise that pans by two pixels a frame, another at each cut."""
+    """A film of fine noise that pans by two pixels a frame, another at each cut."""
     import cv2  # noqa: PLC0415
 
     rng = np.random.default_rng(seed)
     with av.open(str(path), "w") as film:
-        stream = film.add_stream("libx264", rate=24)
+        stream = film.add_stream("libx264", rate=24, options={"crf": "12"})
         stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
         for length in shots:
-            cells = rng.uniform(0, 255, (12, 12 + length // 4, 3)).astype(np.float32)
+            cells = rng.uniform(0, 255, (48, 64 + length, 3)).astype(np.float32)
             wide = cv2.resize(cells, (128 + 2 * length, 96), interpolation=cv2.INTER_CUBIC)
             wide = wide.clip(0, 255).astype(np.uint8)
             for index in range(length):
@@ -53,131 +62,200 @@ def clip(path: Path, shots: tuple[int, ...], seed: int) -> None:
 
 
 def films(folder: Path) -> dict[str, str]:
-    return {
-        p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted((folder / "out").glob("*.mp4"))
-    }
+    made = sorted((folder / "out").glob("*.mp4"))
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in made}
 
 
 def children(pid: int, word: str) -> list[int]:
-    """Processes below `pid` whose command has a word in it; 0: anywhere."""
+    """Processes below `pid` whose command has a word in it."""
     told = subprocess.run(
         ["/bin/ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True
     ).stdout
     rows = [line.split(None, 2) for line in told.splitlines()[1:]]
     below = {pid}
-    for _ in rows:
+    for _ in range(8):  # as deep as processes of Ray go, and more
         below |= {int(row[0]) for row in rows if int(row[1]) in below}
-    return [int(row[0]) for row in rows if word in row[2] and (not pid or int(row[0]) in below - {pid})]
+    return [int(row[0]) for row in rows if word in row[2] and int(row[0]) in below - {pid}]
 
 
-def run(folder: Path, words: list[str], fault: Any) -> dict[str, Any]:
-    """The list, with `fault` done to it once frames go by; gives the last thing it said."""
-    for name in ("out", ".dream-farm"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    command = [
-        sys.executable,
-        "-m",
-        "pipeline.cli.farm",
-        "run",
-        str(folder / "jobs.yaml"),
-        "--task-frames",
-        "40",
-    ]
-    began, due, last = time.monotonic(), True, {}
+def farm(folder: Path, command: str, *words: str) -> list[str]:
+    return [sys.executable, "-m", "pipeline.cli.farm", command, str(folder / "jobs.yaml"), *words]
+
+
+def run(
+    folder: Path, words: list[str], faults: list[tuple[int, Fault]], *, fresh: bool = True
+) -> dict[str, Any]:
+    """The list, with each fault done to it once so many frames went by; gives the last thing it said.
+
+    told: the frames it had told of then.
+    """
+    if fresh:
+        for name in ("out", ".dream-farm"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+    began, last, left, told = time.monotonic(), {}, list(faults), 0
+    command = farm(folder, "run", "--task-frames", "40", "--progress", "json", *words)
     quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        [*command, "--progress", "json", *words], stdout=subprocess.PIPE, text=True, env=quiet
-    ) as farm:
-        assert farm.stdout is not None
-        for line in farm.stdout:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=quiet) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
             if line.startswith("{"):
                 last = json.loads(line)
-            if due and last.get("event") == "frames" and last["done"] > 60:
-                due = False
-                fault(farm.pid)
-    return {**last, "wall": time.monotonic() - began, "exit": farm.returncode}
+            if last.get("event") == "frames":
+                told = last["done"]
+                if left and told > left[0][0]:
+                    left.pop(0)[1](process.pid)
+    return {
+        **last,
+        "wall": time.monotonic() - began,
+        "exit": process.returncode,
+        "told": told,
+        "unstruck": len(left),
+    }
+
+
+def kept(folder: Path) -> int:
+    """Frames that lie on the disk."""
+    command = farm(folder, "status", "--json")
+    done = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return sum(json.loads(line)["done"] for line in done.splitlines())
+
+
+@contextmanager
+def cluster(engine: str, machines: int = 2) -> Iterator[tuple[list[str], Callable[[], None]]]:
+    """Words that choose the engine, and what kills one of its machines."""
+    if engine == "local":
+        yield ["--workers", str(machines)], lambda: None
+        return
+    from ray.cluster_utils import Cluster  # noqa: PLC0415  an extra
+
+    how = {"num_cpus": 1, "object_store_memory": 10**8}
+    made = Cluster(initialize_head=True, head_node_args={**how, "include_dashboard": False})
+    nodes = [made.add_node(**how) for _ in range(machines - 1)]
+    try:
+        yield (
+            ["--engine", "ray", "--address", made.address],
+            lambda: made.remove_node(nodes.pop(), allow_graceful=False),
+        )
+    finally:
+        made.shutdown()
+
+
+def strikes(fault: str, engine: str, node: Callable[[], None]) -> list[tuple[int, Fault]]:
+    """When, in frames, and what: at random."""
+
+    def worker(pid: int) -> None:
+        word, root = ("ray::Hand", os.getpid()) if engine == "ray" else ("multiprocessing.spawn", pid)
+        with suppress(ProcessLookupError):
+            os.kill(random.choice(children(root, word)), signal.SIGKILL)
+
+    def driver(pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+
+    known: dict[str, list[Fault]] = {
+        "none": [], "worker": [worker], "node": [lambda pid: node()], "both": [worker, lambda pid: node()],
+        "driver": [driver],
+    }  # fmt: skip
+    whens = sorted(random.sample(range(20, FRAMES - 160), len(known[fault])))
+    return list(zip(whens, known[fault], strict=True))
+
+
+def chaos(folder: Path, engine: str, faults: list[str], times: int) -> None:
+    undisturbed = run(folder, ["--workers", "2"], [])
+    expected = films(folder)
+    shots = sum(case["shots"] for case in undisturbed["testcases"])
+    print(f"{len(expected)} films of {shots} shots and {FRAMES} frames; expected by the local engine\n")
+    print("| engine | fault | after frame | exit | films equal | begun again | dreamed twice | s |")
+    print("|---|---|---|---|---|---|---|---|")
+    compared = same = 0
+    for fault in [one for one in faults for _ in range(1 if one == "none" else times)]:
+        with cluster(engine) as (words, node):
+            struck = strikes(fault, engine, node)
+            told = run(folder, words, struck)
+            twice = lost = 0
+            if fault == "driver":
+                twice, lost = told["told"] - kept(folder), 2
+                told = {**run(folder, words, [], fresh=False), "unstruck": told["unstruck"]}
+            cases = told.get("testcases", [])
+            retries = sum(case["retries"] for case in cases)
+            twice += sum(case["again"] for case in cases)
+        equal = sum(films(folder).get(name) == digest for name, digest in expected.items())
+        compared, same = compared + len(expected), same + equal
+        when = ", ".join(str(frame) for frame, _ in struck) or "-"
+        missed = " (it was over)" * bool(told["unstruck"])
+        row = (engine, fault + missed, when, told["exit"], f"{equal} of {len(expected)}", retries)
+        most = OPEN * (lost or retries)
+        print(
+            f"| {' | '.join(map(str, row))} | {max(twice, 0)} (at most {most}) | {told['wall']:.0f} |",
+            flush=True,
+        )
+    print(f"\n{same} of {compared} films equal")
+
+
+def cost(folder: Path, engine: str) -> None:
+    """Seconds that pass in a list beside those of its tasks, for each more task; and the list's own CPU."""
+    short = (folder / "clips" / "c0.mp4").read_bytes()
+    shutil.rmtree(folder / "clips")
+    (folder / "clips").mkdir()
+    spent: dict[int, tuple[float, float]] = {}
+    with cluster(engine, 1) as (words, _):
+        for count in (4, 44):
+            for number in range(count):
+                (folder / "clips" / f"{number}.mp4").write_bytes(short)
+            before = os.times()
+            told = run(folder, words, [])
+            after = os.times()
+            spent[count] = told["time"] - sum(case["time"] for case in told["testcases"]), told["time"]
+            print(
+                f"{count} tasks: {told['time']:.1f} s, {spent[count][0]:.1f} of them beside the tasks; CPU of the "
+                f"list's processes {sum(after[2:4]) - sum(before[2:4]):.1f} s",
+                flush=True,
+            )
+    print(f"{engine}: {(spent[44][0] - spent[4][0]) / 40:.3f} s a task")
+
+
+def throughput(folder: Path, engine: str) -> None:
+    heavy = LIST.replace("octaves: 1, iterations: 1", "octaves: 3, iterations: 4")
+    (folder / "jobs.yaml").write_text(heavy, encoding="utf-8")
+    pace = {}
+    for machines in (1, 2):
+        with cluster(engine, machines) as (words, _):
+            told = run(folder, words, [])
+        cases = told["testcases"]
+        frames = sum(case["frames"] for case in cases)
+        pace[machines] = frames / told["time"]
+        print(
+            f"{engine}, {machines} workers: {frames} frames in {told['time']:.1f} s, {pace[machines]:.2f} a second; "
+            f"tasks {sum(case['time'] for case in cases):.1f} s",
+            flush=True,
+        )
+    print(f"two workers: {pace[2] / pace[1] / 2:.2f} of twice one")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    how = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
     parser.add_argument("--engine", choices=["local", "ray"], default="local")
-    parser.add_argument(
-        "--faults", nargs="+", default=["none", "worker"], choices=["none", "worker", "driver", "node"]
-    )
-    parser.add_argument("--clips", type=int, default=6)
+    kinds = ["none", "worker", "driver", "node", "both"]
+    parser.add_argument("--faults", nargs="+", default=["none", "worker"], choices=kinds)
+    parser.add_argument("--times", type=int, default=1, help="of each fault")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cost", action="store_true")
+    parser.add_argument("--throughput", action="store_true")
     asked = parser.parse_args()
-    random.seed(0)
+    random.seed(asked.seed)
     os.environ.update(PATIENT)
-    folder = Path(tempfile.mkdtemp(prefix="bench-farm-"))
-    (folder / "clips").mkdir()
-    (folder / "jobs.yaml").write_text(LIST, encoding="utf-8")
-    for number, shots in enumerate(SHOTS[: asked.clips]):
-        clip(folder / "clips" / f"c{number}.mp4", shots, number)
-    run(folder, ["--workers", "2"], lambda pid: None)
-    expected = films(folder)
-    print(
-        "| engine | fault | exit | films equal | retries | frames dreamed twice | seconds |\n"
-        "|---|---|---|---|---|---|---|"
-    )
-    for fault in asked.faults:
-        words, cluster, node = ["--workers", "2"], None, None
-        if asked.engine == "ray":
-            from ray.cluster_utils import Cluster  # noqa: PLC0415  an extra
-
-            how = {"num_cpus": 1, "object_store_memory": 10**8}
-            cluster = Cluster(initialize_head=True, head_node_args={**how, "include_dashboard": False})
-            node = cluster.add_node(**how)
-            words = ["--engine", "ray", "--address", cluster.address]
-
-        def strike(pid: int, fault: str = fault, cluster: Any = cluster, node: Any = node) -> None:
-            if fault == "worker":
-                word, root = ("ray::Hand", 0) if cluster else ("multiprocessing", pid)
-                with suppress(ProcessLookupError):
-                    os.kill(random.choice(children(root, word)), signal.SIGKILL)
-            elif fault == "node":
-                cluster.remove_node(node, allow_graceful=False)
-            elif fault == "driver":
-                os.kill(pid, signal.SIGKILL)
-
-        told = run(folder, words, strike)
-        if fault == "driver":
-            told = run_again(folder, words)
-        cases = told.get("testcases", [])
-        retries, twice = (sum(case[what] for case in cases) for what in ("retries", "again"))
-        equal = sum(films(folder).get(name) == digest for name, digest in expected.items())
-        row = (
-            asked.engine,
-            fault,
-            told["exit"],
-            f"{equal} of {len(expected)}",
-            retries,
-            twice,
-            f"{told['wall']:.0f}",
-        )
-        print("| " + " | ".join(map(str, row)) + " |", flush=True)
-        if cluster:
-            cluster.shutdown()
-
-
-def run_again(folder: Path, words: list[str]) -> dict[str, Any]:
-    """The same list by a new process, on what the one before left."""
-    command = [
-        sys.executable,
-        "-m",
-        "pipeline.cli.farm",
-        "run",
-        str(folder / "jobs.yaml"),
-        "--task-frames",
-        "40",
-    ]
-    began = time.monotonic()
-    done = subprocess.run(
-        [*command, "--progress", "json", *words], capture_output=True, text=True, check=False
-    )
-    last = json.loads(done.stdout.splitlines()[-1])
-    return {**last, "wall": time.monotonic() - began, "exit": done.returncode}
+    with tempfile.TemporaryDirectory(prefix="bench-farm-") as name:
+        folder = Path(name)
+        (folder / "clips").mkdir()
+        (folder / "jobs.yaml").write_text(LIST, encoding="utf-8")
+        for number, shots in enumerate(SHOTS):
+            clip(folder / "clips" / f"c{number}.mp4", shots, number)
+        if asked.cost:
+            cost(folder, asked.engine)
+        elif asked.throughput:
+            throughput(folder, asked.engine)
+        else:
+            chaos(folder, asked.engine, asked.faults, asked.times)
 
 
 if __name__ == "__main__":

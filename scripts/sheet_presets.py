@@ -1,9 +1,10 @@
 """A contact sheet of every preset on one drawn picture: names of presets (default: all) -> one JPEG.
 
-python scripts/sheet_presets.py --out docs/presets.jpg
+python scripts/sheet_presets.py --out sheet.jpg
 python scripts/sheet_presets.py gentle night --picture photo.jpg --out sheet.jpg
 
-Those whose network is not on this machine are named and left out; a guided one is guided by the next frame shown.
+Those whose network is not on this machine are named and left out; a guided one is guided by the picture, mirrored.
+`draft` is faster than other looks and no look of its own: it is left out unless named.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -30,6 +32,8 @@ from pipeline.sources import SceneSource, Source, open_source
 from pipeline.stages import stills
 
 BAR = 22  # px, under each picture, for its name
+NO_LOOK = ("draft",)
+PLAIN = "no preset"
 
 
 def has_weights(model: str) -> bool:
@@ -39,9 +43,10 @@ def has_weights(model: str) -> bool:
     return any((Path(torch.hub.get_dir()) / "checkpoints").glob(f"{model}-*"))
 
 
-def dreamed(name: str, source: Source, place: int, guide: Path) -> Picture | None:
+def dreamed(name: str, source: Source, place: int, guide: Path, threads: int = 0) -> Picture | None:
     """The film's frame at `place` as a preset dreams it, with nothing before it; None without its network."""
-    layers = [looks.preset(name), Layer("sheet", {"run": {"quiet": True}})]
+    layers = [] if name == PLAIN else [looks.preset(name)]
+    layers.append(Layer("sheet", {"run": {"quiet": True}, "speed": {"threads": threads}}))
     settings, _ = looks.settle(layers)
     if not has_weights(settings.dream.model):
         return None
@@ -62,6 +67,22 @@ def named(picture: Picture, name: str, width: int) -> Picture:
     return cell
 
 
+def all_of(source: Source, place: int, width: int, names: Sequence[str] = (), threads: int = 0) -> Picture:
+    """The frame at `place` as it is, without a preset, and with each of `names` (none: all looks)."""
+    own = next(frame.picture for frame in source.frames() if frame.index == place)
+    cells = [named(own, "as it is", width)]
+    with tempfile.TemporaryDirectory() as folder:
+        guide = Path(folder) / "guide.png"
+        stills.write(guide, own[:, ::-1])
+        for name in names or [PLAIN, *(name for name in looks.presets() if name not in NO_LOOK)]:
+            picture = dreamed(name, source, place, guide, threads)
+            if picture is None:
+                print(f"{name}: its network is not here", file=sys.stderr)
+                continue
+            cells.append(named(picture, name, width))
+    return sheet(cells)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -75,22 +96,9 @@ def main() -> None:
     asked = parser.parse_args()
     how = Input(size=asked.size)
     source = open_source(str(asked.picture), how) if asked.picture else SceneSource.of(how)
-    place = 0 if asked.picture else asked.frame
-    own = next(frame.picture for frame in source.frames() if frame.index == place)
-    cells = [named(own, "as it is", asked.width)]
-    with tempfile.TemporaryDirectory() as folder:
-        guide = Path(folder) / "guide.png"
-        stills.write(guide, own[:, ::-1])
-        for name in asked.names or looks.presets():
-            picture = dreamed(name, source, place, guide)
-            if picture is None:
-                print(f"{name}: its network is not here", file=sys.stderr)
-                continue
-            cells.append(named(picture, name, asked.width))
-            print(name, flush=True)
-    whole = sheet(cells)
+    whole = all_of(source, 0 if asked.picture else asked.frame, asked.width, asked.names)
     cv2.imwrite(str(asked.out), whole[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
-    print(f"{asked.out}: {len(cells)} pictures, {asked.out.stat().st_size >> 10} KB")
+    print(f"{asked.out}: {whole.shape[1]}x{whole.shape[0]}, {asked.out.stat().st_size >> 10} KB")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.clip import Clip, Flow, Frame, Picture, Plane, Segment, Size
+from pipeline.clip import Clip, Flow, Frame, Picture, Plane, Segment, Shot, Size
 from pipeline.dreamer import Dreamer
 from pipeline.metrics import LONG
 from pipeline.ops import motion
@@ -29,6 +29,7 @@ from pipeline.stages import flow, stills
 from pipeline.stages.dream import dream
 
 ITERATIONS, STEP, STEADINESS = 10, 1.5, 0.9
+KEYED, EVERY = "ours, keyframes", 8
 KNOBS = {"octaves": 3, "octave_scale": 1.5, "jitter": 16, "iterations": ITERATIONS, "step": STEP}
 
 DRAWN = ("slow", "fast", "noisy")
@@ -133,6 +134,13 @@ def ours(steadiness: float, *, exact: bool = False) -> Way:
     return way
 
 
+def keyed(film: Film, make: Make) -> Iterator[Shown]:
+    """With keyframes, of which four stretches are dreamed at once."""
+    dreamer = make(steadiness=STEADINESS, keyframes=str(EVERY), lanes="4")
+    for dreamt in dreamer.walk(film.source(exact=False), shot=Shot(0, len(film))):
+        yield Shown(dreamt.dream, dreamt.steps, dreamt.trust)
+
+
 def whole(seed: Seed) -> Way:
     """All iterations on every frame, from a seed."""
 
@@ -189,6 +197,7 @@ WAYS: Mapping[str, Way] = {
     "ours": ours(STEADINESS),
     "ours .95": ours(0.95),
     "ours, exact": ours(STEADINESS, exact=True),
+    KEYED: keyed,
 }
 
 

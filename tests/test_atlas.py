@@ -74,6 +74,34 @@ def test_a_copied_command_dreams_what_its_tile_shows(picture: Path, monkeypatch:
     assert iio.imread(Path("out/builtin.jpg")).shape[0] > 2 * 200  # the picture, and a line of dreams
 
 
+def test_what_each_layer_still_knows_comes_first_and_its_command_rebuilds_it(
+    picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sheet, "QUALITY", 100)
+    monkeypatch.setitem(looks.INVERT, "iterations", "25")
+    words = ["--invert", "--layers", "strokes, mixed4b:0.5", "--octaves", "1", "--threads", "1", "-o", "out"]
+    assert atlas.main([str(picture), *words, "--progress", "plain"]) == 0
+    assert capsys.readouterr().err.startswith("10 dreams of 64x48, about ")
+    page = Path("out/builtin.html")
+    text = page.read_text(encoding="utf-8")
+    assert text.index("What each layer still knows") < text.index("<h2>Layers")
+    first, second, third = commands(page)[:3]
+    assert [value(command, "--layers") for command in (first, second, third)] == [
+        "strokes",
+        "mixed4b",
+        "strokes",
+    ]
+    assert value(first, "--objective") == value(second, "--objective") == "invert"
+    assert value(first, "--step") == ""
+    assert video.main([*first[1:], "-o", "again.png", "-q"]) == 0
+    tile, again, source = shown_tile(page, 0), iio.imread("again.png").astype(float), iio.imread(picture)
+    assert np.abs(tile - again).mean() < 2
+    lost = [np.abs(shown_tile(page, number) - source).mean() for number in (0, 1)]
+    assert 2 < lost[0] < 0.7 * lost[1]
+    assert atlas.main([str(picture), "--invert", "--guide", str(picture), "-o", "out", "-y"]) == 2
+    assert "Leave out --guide" in capsys.readouterr().err
+
+
 def shown_tile(page: Path, number: int) -> np.ndarray:
     data = re.findall(r'class="tile".*?base64,(.*?)"', page.read_text(encoding="utf-8"), re.DOTALL)[number]
     return np.asarray(iio.imread(base64.b64decode(data), extension=".jpg"), float)

@@ -397,7 +397,7 @@ class TestSettings:
     def test_every_preset_can_be_chosen(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["--presets"]) == 0
         listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-        assert {"draft", "google-2015", "gordic", "steadier", "wild"} <= set(listed)
+        assert {"draft", "google-2015", "gordic", "gentle", "wild"} <= set(listed)
         for preset in listed:
             self.explained(capsys, "-p", preset)
 

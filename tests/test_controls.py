@@ -323,7 +323,7 @@ def test_a_guide_or_a_mask_is_never_overwritten(tmp_path: Path, capsys: pytest.C
         "0",
     ]
     assert main([str(tmp_path / "in.png"), *words]) == 4
-    assert "is a guide or mask" in capsys.readouterr().err
+    assert "is a guide, mask or song" in capsys.readouterr().err
 
 
 def test_keys_mixed_without_a_rate_are_told() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,18 +23,17 @@ from pipeline.dive.compose import Composer
 from pipeline.dive.exact import ExactDive
 from pipeline.dive.exposure import Exposure, Reading, Tone, metered
 from pipeline.dive.feedback import FeedbackDive, LivingStill
-from pipeline.dive.layers import Layers
 from pipeline.dive.masters import Climb
 from pipeline.dive.windows import FINER, Windows
 from pipeline.dreamer import Dreamer
-from pipeline.errors import ScheduleError, TargetError, UsageError
-from pipeline.net.cards import card
+from pipeline.errors import DeviceError, ScheduleError, UsageError
 from pipeline.ops import resample
 from pipeline.schedule import Schedule
 from pipeline.settings.zoom import ZoomSettings, pair
 from pipeline.sources import grounds
 from pipeline.sources.zoom import ZoomSource
 from pipeline.stages import stills
+from pipeline.stages.dream import Look
 
 FRAME = Size(48, 80)
 SWAYING = {
@@ -264,30 +264,6 @@ def test_a_dive_keeps_of_the_dreams_colours_what_was_asked(tone: str, saturation
     assert float(asked.abs().mean()) > 1e-3
 
 
-class TestLayers:
-    def test_they_fade_into_each_other(self) -> None:
-        layers = Layers.parse("0s:(soft), 2s:(mid#3:0.5, deep), 4s:(deep)", 24)
-        assert [t.text for t in layers.at(0)] == ["soft"]
-        assert [(t.layer, t.weight) for t in layers.at(1)] == [("soft", 0.5), ("mid", 0.25), ("deep", 0.5)]
-        assert [t.layer for t in layers.at(9)] == ["deep"]
-
-    def test_frames_count_too_and_plain_targets_pass(self) -> None:
-        assert Layers.parse("0:(soft), 48:(deep)", 24).keys[1][0] == 2
-        assert not Layers.parse("soft:0.5, deep", 24).moves
-
-    @pytest.mark.parametrize(
-        ("text", "at"), [("0s:(mid), 6s(deep)", 8), ("0s:(mid), 0:(deep)", 10), ("0s:(mid", 0)]
-    )
-    def test_what_cannot_be_read_is_pointed_at(self, text: str, at: int) -> None:
-        with pytest.raises(ScheduleError) as caught:
-            Layers.parse(text, 24)
-        assert abs(caught.value.at - at) <= 1
-
-    def test_a_layer_that_is_not_there_is_told_before_anything_is_dreamed(self) -> None:
-        with pytest.raises(TargetError, match="mixed3b"):
-            Layers.of("0s:(mixed3a), 3s:(mixd3b)", card("builtin"), 30)
-
-
 def settings(**knobs: object) -> ZoomSettings:
     short = {
         "octaves": 2,
@@ -413,6 +389,27 @@ class TestExact:
         assert all(np.array_equal(d.picture, p) for d, p in zip(again.walk(source), pictures, strict=True))
         assert told[0] == 1
 
+    def test_where_memory_is_short_pictures_are_dreamed_in_smaller_tiles(
+        self, photo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tiles, dream = [], masters.dream
+
+        def scarce(look: Look, *what: object) -> object:
+            tiles.append(look.tile)
+            if look.tile > 256:
+                raise torch.OutOfMemoryError("no room")
+            return dream(look, *what)
+
+        monkeypatch.setattr(masters, "dream", scarce)
+        diving = dive(photo, tmp_path, seconds="1")
+        diving.dreamt()
+        assert tiles[:3] == [1024, 512, 256]
+        assert set(tiles[2:]) == {256}  # for good
+        assert diving.notes[-1] == "The memory was too small: pictures were dreamed in tiles of 256 pixels."
+        monkeypatch.setattr(masters, "dream", lambda *what: scarce(replace(what[0], tile=512), *what[1:]))
+        with pytest.raises(DeviceError, match="Out of memory dreaming a picture of"):
+            dive(photo, tmp_path / "again", seconds="1").dreamt()
+
     def test_masters_of_another_dive_are_not_taken(self, photo: str, tmp_path: Path) -> None:
         dive(photo, tmp_path).dreamt()
         with pytest.raises(UsageError, match="--fresh"):
@@ -435,8 +432,27 @@ class TestExact:
             update={"dream": asked.dream.model_copy(update={"layers": "0s:(soft), 4s:(deep)"})}
         )
         diving = ExactDive(asked, ZoomSource.of(photo, asked), tmp_path / "m", network=tiny_network())
-        layers = [[t.layer for t in diving.climb_at(at).look.cut.targets] for at in (0, 2, 4)]
-        assert layers == [["soft"], ["soft", "deep"], ["deep"]]
+        seen = [diving.climb_at(at).look for at in (0, 1, 4)]
+        assert [[t.layer for t in look.cut.targets] for look in seen] == [
+            ["soft"],
+            ["soft", "deep"],
+            ["deep"],
+        ]
+        assert seen[1].now.weights is not None
+        assert seen[1].now.weights.tolist() == [[0.75, 0.25]]
+
+    def test_a_guide_leads_every_picture_of_a_dive(self, photo: str, tmp_path: Path) -> None:
+        stills.write(tmp_path / "guide.png", texture(64, 64, seed=7))
+        plain, led, other = (
+            dive(photo, tmp_path / str(k), seconds="3", **how)
+            for k, how in enumerate(({}, {"guide": (str(tmp_path / "guide.png"),)}, {"guide": (photo,)}))
+        )
+        assert [look.now.guides != () for look in (plain.climb_at(1).look, led.climb_at(1).look)] == [
+            False,
+            True,
+        ]
+        deepest = [one.dreamt().load(1) for one in (plain, led, other)]
+        assert min(float(np.abs(a - b).mean()) for a, b in pairwise(deepest)) > 0.5 / 255
 
     def test_portrait_and_square(self, photo: str, tmp_path: Path) -> None:
         for size in ("48x80", "48x48"):

@@ -55,4 +55,4 @@ def test_a_film_on_ray_is_the_same_though_its_worker_was_killed(
     words = [f"--{name.replace('_', '-')}={value}" for name, value in FLAGS.items()]
     assert dream_video([str(clip), "-o", str(single), *words, "--progress", "none"]) == 0
     assert (tmp_path / "f.mp4").read_bytes() == single.read_bytes()
-    assert not list(tmp_path.glob(".dream-farm-*")), "the probe file is gone"
+    assert not list(tmp_path.glob(".dream-farm/probe-*")), "the probe file is gone"

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import texture, tiny_network
 from filming import SMALL, pan, shown, through, write_raw
 from pipeline import piece, render
 from pipeline.destination import Destination
-from pipeline.dreamer import Dreamer, Dreamt
+from pipeline.dreamer import Dreamer
+from pipeline.dreamt import Dreamt
 from pipeline.errors import OutputError, UsageError
 from pipeline.film import Made, make
 from pipeline.fixing import redo
@@ -173,6 +174,7 @@ def test_other_frames_of_an_unfinished_film_are_no_piece(tmp_path: Path, source:
     assert piece.asked(to.work_folder(None), ranged, dreamer.settings) is None
 
 
+@settings(deadline=None)
 @given(
     first=st.integers(0, 40),
     length=st.integers(1, 20),

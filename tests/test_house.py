@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,10 @@ FLOORS = {
     5: {
         "render",
         "dreamer",
+        "dreamt",
+        "keyframes",
         "film",
+        "untouched",
         "writing",
         "extras",
         "piece",
@@ -24,9 +28,23 @@ FLOORS = {
         "report",
         "dive",
         "atlas",
+        "ui",
         "farm",
     },
-    4: {"controls", "sources", "lanes", "motion", "workdir", "looks", "recipes", "destination"},
+    4: {
+        "controls",
+        "inversion",
+        "arrivals",
+        "hearing",
+        "sources",
+        "lanes",
+        "motion",
+        "workdir",
+        "states",
+        "looks",
+        "recipes",
+        "destination",
+    },
     3: {"stages", "metrics"},
     2: {
         "net",
@@ -35,6 +53,7 @@ FLOORS = {
         "scene",
         "media",
         "camera",
+        "beats",
         "codecs",
         "light",
         "spaces",
@@ -50,6 +69,8 @@ FLOORS = {
         "overrides",
         "schedule",
         "expression",
+        "formula",
+        "pulse",
         "errors",
     },
 }
@@ -135,6 +156,20 @@ sys.exit("torch" in sys.modules)
 """
     done = run(code)
     assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_a_film_in_which_nothing_is_dreamed_is_made_without_torch(
+    tmp_path: Path, make_clip: Callable[..., Path]
+) -> None:
+    clip, out = make_clip(frames=60), tmp_path / "out.mp4"  # two segments, so that a state stands between
+    done = run(f"""
+import sys
+from pipeline.cli import video
+code = video.main([{str(clip)!r}, "-o", {str(out)!r}, "--iterations", "0", "-q"])
+sys.exit(code or "torch" in sys.modules)
+""")
+    assert done.returncode == 0, done.stderr[-500:]
+    assert out.is_file()
 
 
 def test_importing_the_package_loads_no_torch() -> None:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from conftest import KilledError, ShotsSource, tiny_network
 from pipeline import render
 from pipeline.clip import WHOLE, Segment, Shot, Tick
-from pipeline.dreamer import Dreamer, Dreamt, Due
+from pipeline.dreamer import Dreamer
+from pipeline.dreamt import Dreamt, Due
 from pipeline.errors import DeviceError
 from pipeline.lanes import Lockstep, begins, done_in_step
 from pipeline.motion import shots_of
@@ -103,7 +104,7 @@ def test_lanes_of_a_cpu_use_a_thread_each_and_work_at_once(
     by, usual = dreamer(2), Dreamer.together
 
     def together(self: Dreamer, frames: Sequence[Due]) -> list[Dreamt]:
-        if frames[0][1] is None:  # the first frame of a shot: neither lane goes on without the other
+        if frames[0].carried is None:  # the first frame of a shot: neither lane goes on without the other
             both.wait()
         return usual(self, frames)
 
@@ -146,7 +147,7 @@ def test_lanes_in_step_that_were_ended_dream_the_same_batches(
     usual, batches = Dreamer.together, []
 
     def together(self: Dreamer, frames: Sequence[Due]) -> list[Dreamt]:
-        batches.append(tuple(tick.frame.index for tick, _, _ in frames))
+        batches.append(tuple(due.tick.frame.index for due in frames))
         return usual(self, frames)
 
     source, by = ShotsSource([9, 2, 5, 7]), dreamer(2, iterations=1)
@@ -179,7 +180,7 @@ def test_a_batch_of_frames_is_the_frames() -> None:
     walks = [list(by.walk(source, shot=shot)) for shot in shots_in(source, by)]
     frames = [
         [
-            (Tick(walk[k].frame, walk[k].flow), walk[k - 1].carried if k else None, source.clip)
+            Due(Tick(walk[k].frame, walk[k].flow), walk[k - 1].carried if k else None, source.clip)
             for walk in walks
         ]
         for k in (0, 1, 2)

@@ -102,6 +102,17 @@ def test_written_colours_are_what_another_decoder_shows(tmp_path: Path) -> None:
     assert [int(tag) for tag in tags] == [1, 1, 1, 1]
 
 
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p10le", "nv12", "yuva420p", "gray"])
+@pytest.mark.parametrize("layout", ["rgb24", "rgba", "rgb48le", "rgba64le"])
+def test_planes_made_into_pixels_are_what_swscale_makes_itself(pixels: str, layout: str) -> None:
+    size, colour = Size(45, 67), media.Colour("bt709", full_range=False)
+    frame = av.VideoFrame.from_ndarray(texture(*size), format="rgb24")
+    frame = media.Converter((size, "rgb24"), (size, pixels), write=colour)(frame)
+    frame.colorspace, frame.color_range = media.BT709, media.LIMITED
+    direct = media.Converter((size, pixels), (size, layout), read=colour)(frame).to_ndarray(format=layout)
+    assert np.array_equal(media.to_rgb(frame, {}, None, layout), direct)
+
+
 @pytest.mark.parametrize(
     ("tags", "size"),
     [

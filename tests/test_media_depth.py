@@ -10,7 +10,7 @@ import pytest
 
 from conftest import texture
 from filming import bars, ffmpeg, middles, pan, psnr, said, shown, through, write_raw
-from pipeline import light
+from pipeline import exr, light
 from pipeline.clip import Deep
 from pipeline.settings import Input
 from pipeline.sources import ClipSource
@@ -97,7 +97,7 @@ def test_pictures_of_sixteen_bits_stay_so(tmp_path: Path, ending: str, channels:
 def hdr(path: Path, curve: str) -> Path:
     """A ramp of PQ or HLG in bt2020, with a mastering display, as h265."""
     ramp = (
-        np.repeat((np.arange(256) * 200 + 6000).astype(np.uint16)[None, None, :, None], 64, 1)
+        np.repeat((np.arange(256) * 200 + 6000).astype(np.uint16)[None, None, :, None], 120, 1)
         .repeat(3, 3)
         .repeat(3, 0)
     )
@@ -122,6 +122,10 @@ def hdr(path: Path, curve: str) -> Path:
         ("hlg", ".mov", "prores"),
         ("pq", ".mkv", "ffv1"),
         ("pq", ".webm", "av1"),
+        ("hlg", ".mkv", "av1"),
+        ("hlg", ".mkv", "ffv1"),
+        ("pq", ".mov", "prores4444"),
+        ("pq", ".mov", "dnxhr"),
     ],
 )
 def test_hdr_stays_hdr_with_its_tags(tmp_path: Path, curve: str, ending: str, codec: str) -> None:
@@ -143,6 +147,9 @@ def test_hdr_is_mapped_to_sdr_where_it_has_to_be_and_said(tmp_path: Path, curve:
     source = hdr(tmp_path / "source.mp4", curve)
     made = through(source, tmp_path / "out.mp4", codec="h264")
     assert len([note for note in made.notes if "mapped to SDR" in note]) == 1
+    assert any(
+        "ffv1 in .nut holds no HDR" in n for n in through(source, tmp_path / "o.nut", codec="ffv1").notes
+    )
     asked = through(source, tmp_path / "asked.mp4", hdr="sdr")
     assert not [note for note in asked.notes if "mapped" in note]
     for name in ("out.mp4", "asked.mp4"):
@@ -151,6 +158,32 @@ def test_hdr_is_mapped_to_sdr_where_it_has_to_be_and_said(tmp_path: Path, curve:
         assert np.all(np.diff(line) >= -2)
         assert line[0] < 40
         assert line[-1] > 235
+
+
+@pytest.mark.skipif(not exr.is_there(), reason="needs OpenEXR")
+@pytest.mark.parametrize("curve", ["pq", "hlg", "sdr", "eight"])
+def test_film_becomes_linear_light_in_exr_and_other_pictures_say_they_hold_no_hdr(
+    tmp_path: Path, curve: str
+) -> None:
+    if curve == "eight":
+        source = write_raw(tmp_path / "s.mkv", pan(2), "-c:v", "ffv1", "-pix_fmt", "bgr0")
+    else:
+        source = hdr(tmp_path / "source.mp4", "pq" if curve == "sdr" else curve)
+    words = {"hdr": "sdr"} if curve == "sdr" else {}
+    through(source, tmp_path / "out.%d.exr", **words)
+    shown_ = exr.read(tmp_path / "out.0.exr").values
+    if curve in ("sdr", "eight"):
+        assert shown_.max() <= 1
+        back = stills.read(tmp_path / "out.0.exr").astype(int)  # and it is read as it was written
+        seen = pan(2)[0] if curve == "eight" else light.tone_mapped(shown(source, "rgb48le")[0], "pq")
+        assert np.abs(back - seen).max() <= (1 if curve == "eight" else 4)
+        return
+    code = shown(source, "rgb48le")[0, 60, :, 1] / 65535  # grey, so its primaries do not matter
+    nits = np.interp({"pq": 0.58, "hlg": 0.75}[curve], code, shown_[60, :, 1]) * 203
+    assert nits == pytest.approx(203, rel=0.03)  # ITU-R BT.2408: reference white
+    assert shown_.max() > 2
+    made = through(source, tmp_path / "out.%d.png", **words)
+    assert [note for note in made.notes if ".png pictures hold no HDR: mapped to SDR" in note]
 
 
 def test_reference_white_becomes_a_light_grey_and_black_stays_black() -> None:

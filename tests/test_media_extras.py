@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import shutil
 import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -214,6 +216,11 @@ def test_spaces_are_named_by_the_configuration_of_the_house(
     assert np.allclose(twice, 2, atol=1e-4)
     with pytest.raises(UsageError, match="Did you mean house"):
         spaces.space("hous")
+    other = spaces.identity("ACEScc")
+    monkeypatch.delenv("OCIO")
+    assert (
+        len({spaces.identity("ACEScc"), other, spaces.identity("linear")}) == 3
+    )  # two films, and one without
     monkeypatch.setenv("OCIO", str(tmp_path / "none.ocio"))
     with pytest.raises(UsageError, match=r"none\.ocio"):
         spaces.space("ACEScc")
@@ -224,6 +231,11 @@ def test_without_opencolorio_its_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "PyOpenColorIO", None)
     with pytest.raises(UsageError, match=r"dream-video\[ocio\]"):
         spaces.space("a space of somebody's")
+
+
+def test_a_clip_says_itself_what_its_values_stand_for(source: Path) -> None:
+    with pytest.raises(UsageError, match=r"--input-space acescct is of pictures"):
+        open_source(str(source), Input(input_space="acescct"))
 
 
 @needs_exr
@@ -247,13 +259,20 @@ def test_a_film_on_stdin_is_a_film(source: Path, monkeypatch: pytest.MonkeyPatch
         open_source("-", Input())
 
 
-def test_a_film_goes_to_stdout_whole(
-    tmp_path: Path, make_clip: Callable[..., Path], random_weights: Path
-) -> None:
-    words = ["--model", "squeezenet1_1", "--weights", str(random_weights), "--layers", "features.5"]
+def test_a_full_disk_is_named_before_it_is_full(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pipe:
+        buffer = io.BytesIO(source.read_bytes())
+
+    monkeypatch.setattr(sys, "stdin", Pipe)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1 << 20))
+    with pytest.raises(OutputError, match=r"-: what comes on stdin is stored in .* and that is full"):
+        open_source("-", Input())
+
+
+def test_a_film_goes_to_stdout_whole(tmp_path: Path, make_clip: Callable[..., Path]) -> None:
     code = "import sys; from pipeline.cli import video; sys.exit(video.main(sys.argv[1:]))"
     with make_clip(frames=5).open("rb") as film:
-        command = [sys.executable, "-c", code, "-", "-o", "-", "--iterations", "0", *words]
+        command = [sys.executable, "-c", code, "-", "-o", "-", "--iterations", "0"]
         done = subprocess.run(command, stdin=film, capture_output=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr.decode()[-500:]
     (tmp_path / "piped.mkv").write_bytes(done.stdout)

@@ -84,13 +84,19 @@ def test_a_container_refuses_a_codec_and_says_what_it_holds(
 
 
 @pytest.mark.parametrize(
-    ("codec", "size"), [("dnxhr", Size(48, 64)), ("h265", Size(2, 2)), ("av1", Size(2, 2))]
+    ("codec", "size", "why"),
+    [
+        ("dnxhr", Size(48, 64), "it takes 256x120 and more"),
+        ("h265", Size(2, 2), "it takes 16x16 and more"),
+        ("av1", Size(2, 2), "it takes 4x4 and more"),
+        ("h264", Size(16, 20_000), "it is too large"),
+    ],
 )
-def test_a_size_no_encoder_takes_is_said_before_anything_is_dreamed(codec: str, size: Size) -> None:
+def test_a_size_no_encoder_takes_is_said_before_anything_is_dreamed(codec: str, size: Size, why: str) -> None:
     from fractions import Fraction
 
     clip = Clip("small", size, Fraction(1, 24), Fraction(24), 2)
-    with pytest.raises(UsageError, match=rf"--codec {codec} cannot hold {size}"):
+    with pytest.raises(UsageError, match=rf"^--codec {codec} cannot hold {size}: {why}\. ffv1"):
         encode.check(encode.Encoding(codec, 16, "medium", codecs.pixel_format("auto", codec, size), 1), clip)
 
 

@@ -23,7 +23,8 @@ from pipeline import metrics, render
 from pipeline.cli import video
 from pipeline.clip import Clip, Flow, Size
 from pipeline.destination import Destination
-from pipeline.dreamer import Dreamer, Dreamt
+from pipeline.dreamer import Dreamer
+from pipeline.dreamt import Dreamt
 from pipeline.film import Made, make
 from pipeline.metrics import LONG, Meter
 from pipeline.ops import motion

@@ -26,7 +26,8 @@ from pipeline import render
 from pipeline.cli.progress import Progress
 from pipeline.cli.video import main
 from pipeline.clip import Flow, Frame, Segment, Shot, Size, Tick
-from pipeline.dreamer import Dreamer, Dreamt
+from pipeline.dreamer import Dreamer
+from pipeline.dreamt import Dreamt
 from pipeline.motion import Motion
 from pipeline.render import Write
 from pipeline.stages.carry import Carried

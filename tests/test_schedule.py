@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ScheduleError
-from pipeline.expression import CALLABLE, CONSTANTS, OPERATORS, VARIABLES
+from pipeline.formula import CALLABLE, CONSTANTS, OPERATORS, VARIABLES
 from pipeline.schedule import MAX_LENGTH, Schedule
 
 RATE = 30.0

@@ -19,7 +19,8 @@ import pytest
 from conftest import texture, tiny_network
 from pipeline import metrics
 from pipeline.clip import Flow, Picture, Plane, Size
-from pipeline.dreamer import Dreamer, Dreamt
+from pipeline.dreamer import Dreamer
+from pipeline.dreamt import Dreamt
 from pipeline.net import zoo
 from pipeline.net.cards import CARDS
 from pipeline.scene import demo_scene

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -174,6 +176,31 @@ def test_unfinished_masters_are_gone_on_with(
     assert "picture 3 of 4" in capsys.readouterr().err
     assert packets(tmp_path / "out.mp4") == packets(tmp_path / "whole.mp4")
     assert names(tmp_path) == {"photo.png", "whole.mp4", "out.mp4"}
+
+
+def test_a_stop_does_not_wait_for_a_picture_to_be_dreamed(
+    photo: Path,
+    flags: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from pipeline.stages import dream
+
+    step, steps = dream._step, []
+
+    def asked_in_the_twelfth(*what: object) -> object:
+        steps.append(1)
+        if len(steps) == 12:
+            signal.raise_signal(signal.SIGINT)
+        return step(*what)
+
+    monkeypatch.setattr(dream, "_step", asked_in_the_twelfth)
+    assert (
+        main([str(photo), *flags, "--zoom", "3", "--iterations", "5", "-o", str(tmp_path / "out.mp4")]) == 130
+    )
+    assert len(steps) == 12
+    assert re.search(r"[1-9] of \d+ pictures are kept", capsys.readouterr().err)
 
 
 BAD = {

@@ -20,22 +20,42 @@ def command(source: str, settings: Settings, origins: Mapping[str, str]) -> Call
 
     source: the INPUT as it was given, "" for the drawn scene. Whatever was asked for besides is said again.
     """
+
+    def of_tile(tile: Tile, dream_size: str) -> str:
+        chosen: dict[str, object] = {"layers": tile.layers}
+        chosen |= {"objective": tile.objective} if tile.objective else {}
+        chosen |= {"step": f"{tile.step:g}"} if tile.step else {}
+        return line(source, settings, origins, chosen | {"dream_size": dream_size}, ("dream", "speed"), OWN)
+
+    return of_tile
+
+
+def line(
+    source: str,
+    settings: Settings,
+    origins: Mapping[str, str],
+    chosen: Mapping[str, object],
+    groups: Sequence[str] = ("input", "dream", "time", "speed"),
+    without: Sequence[str] = (),
+) -> str:
+    """The line for settings of which `chosen` are said, by name, after what was asked for of `groups`.
+
+    without: what is not said again, though it was asked for.
+    """
     run = settings.run
     again = [*_each("preset", run.preset), *_each("config", run.config)]
     again += _each("like", (run.like,) if run.like else ())
-    for group in ("dream", "speed"):
+    for group in groups:
         for name, value in getattr(settings, group).model_dump(mode="json").items():
-            if name not in OWN and origins.get(f"{group}.{name}", "").startswith(ASKED):
+            if name not in (*chosen, *without) and origins.get(f"{group}.{name}", "").startswith(ASKED):
                 again += _each(name, value if isinstance(value, (list, tuple)) else (value,))
+    last = [word for name, value in chosen.items() for word in _each(name, (value,))]
+    return quoted(["dream-video", _as_input(source), *again, *last])
 
-    def line(tile: Tile, dream_size: str) -> str:
-        words = ["dream-video", source or "--demo", *again, "--layers", tile.layers]
-        words += ["--objective", tile.objective] if tile.objective else []
-        words += ["--step", f"{tile.step:g}"]
-        words += ["--dream-size", dream_size]
-        return quoted(words)
 
-    return line
+def _as_input(source: str) -> str:
+    """Not taken for a flag, whatever it is called."""
+    return f".{os.sep}{source}" if source.startswith("-") else source or "--demo"
 
 
 def quoted(words: Sequence[str]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import torch
@@ -14,6 +14,7 @@ from pipeline.atlas.plan import Chapter, Row, Tile
 from pipeline.clip import Clip, Flow, Frame, Picture, Size, Tick, fit
 from pipeline.dreamer import Dreamer
 from pipeline.errors import InputError
+from pipeline.inversion import OBJECTIVE
 from pipeline.net.tap import Network
 from pipeline.ops import pyramid
 from pipeline.ops.objectives import OBJECTIVES, energy
@@ -25,7 +26,7 @@ from pipeline.stages.dream import Look, gradient
 AREA = (
     352 * 198
 )  # px of a tile: fifty of them in a minute and a half on two cores, with the network in the box
-PROBES = 3  # rows that are timed to tell how long all will take
+PROBES = 3  # rows of each chapter that are timed to tell how long all will take
 BESIDE = 1.25  # what a tile takes in all, of the time of its gradients
 
 
@@ -39,6 +40,7 @@ def tile_size(size: Size) -> str:
 class Dreams:
     """Of one picture by one network. settings: of all tiles, apart from what each one asks for itself.
 
+    inversion: what is set otherwise, by name, where the picture is rebuilt.
     left_out: rows that this picture is too small for, and why, filled while they are dreamed.
     """
 
@@ -47,13 +49,20 @@ class Dreams:
     clip: Clip
     frame: Frame
     left_out: dict[str, str]
+    inversion: Mapping[str, object] = field(default_factory=dict)
 
     @staticmethod
-    def of(settings: Settings, network: Network, clip: Clip, frame: Frame) -> Dreams:
+    def of(
+        settings: Settings,
+        network: Network,
+        clip: Clip,
+        frame: Frame,
+        inversion: Mapping[str, object] | None = None,
+    ) -> Dreams:
         """frame: of the clip, at its full size; it is shrunk to the size of the tiles first."""
         size = fit(frame.size, settings.dream.dream_size)
         small = replace(frame, picture=stills.resized(frame.picture, size), deep=None)
-        return Dreams(settings, network, clip, small, {})
+        return Dreams(settings, network, clip, small, {}, inversion or {})
 
     @property
     def size(self) -> Size:
@@ -61,7 +70,9 @@ class Dreams:
 
     def seconds(self, chapters: Iterable[Chapter]) -> float:
         """About how long they will take, from single gradients at a few depths."""
-        rows = [row for chapter in chapters for row in chapter.rows]
+        return BESIDE * sum(self._of_rows(chapter.rows) for chapter in chapters)
+
+    def _of_rows(self, rows: Sequence[Row]) -> float:
         probed = sorted({round(k * (len(rows) - 1) / (PROBES - 1)) for k in range(PROBES)})
         spent: dict[int, float] = {}
         for at in probed:
@@ -72,7 +83,7 @@ class Dreams:
         if not spent:
             return 0.0
         nearest = (spent[min(spent, key=lambda at, here=here: abs(at - here))] for here in range(len(rows)))  # type: ignore[misc]
-        return BESIDE * sum(each * len(row.tiles) for each, row in zip(nearest, rows, strict=True))
+        return sum(each * len(row.tiles) for each, row in zip(nearest, rows, strict=True))
 
     def pictures(self, chapters: Iterable[Chapter]) -> Iterator[tuple[Tile, Picture]]:
         """Every tile, in order, with its dream; rows that this picture is too small for are left out."""
@@ -88,7 +99,10 @@ class Dreams:
                 yield tile, _variant(dreamer, row, tile).dream(tick, clip=self.clip).picture
 
     def _dreamer(self, row: Row) -> Dreamer:
-        dream = self.settings.dream.model_copy(update={"layers": row.tiles[0].layers, "dream_size": "full"})
+        own: dict[str, object] = {"layers": row.tiles[0].layers}
+        if row.tiles[0].objective == OBJECTIVE:
+            own |= {"objective": OBJECTIVE, **self.inversion}
+        dream = self.settings.dream.model_copy(update=own | {"dream_size": "full"})
         time = self.settings.time.model_copy(update={"flow": "none"})
         settings = self.settings.model_copy(update={"dream": dream, "time": time})
         return Dreamer(settings, network=self.network)
@@ -117,6 +131,8 @@ class Dreams:
 
 def _variant(dreamer: Dreamer, row: Row, tile: Tile) -> Dreamer:
     """The same network as cut, for another tile of its row."""
+    if tile.objective == OBJECTIVE:
+        return dreamer
     own = copy.copy(dreamer)
     knobs = dreamer.settings.dream.model_copy(update={"step": Schedule.parse(tile.step)})
     own.settings = dreamer.settings.model_copy(update={"dream": knobs})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline import inversion, looks, overrides
 from pipeline.atlas.command import ASKED, command, quoted
 from pipeline.atlas.dreams import Dreams, tile_size
 from pipeline.atlas.page import About, page
@@ -16,6 +17,7 @@ from pipeline.errors import InputError
 from pipeline.files import whole
 from pipeline.net import zoo
 from pipeline.net.tap import Network
+from pipeline.overrides import Layer
 from pipeline.settings.atlas import AtlasSettings, channels_of
 
 Begin = Callable[[int, Size, float], None]
@@ -52,9 +54,14 @@ def make(
     network = zoo.load(knobs.model, Path(knobs.weights) if knobs.weights else None, progress=not silent)
     channels = channels_of(settings.atlas.channels) if settings.atlas.channels else None
     layers = knobs.layers if "dream.layers" in asked else ""
-    plan = chapters(network, layers, channels, knobs.step.constant or 0.0, guided=bool(knobs.guide))
+    invert, own = settings.atlas.invert, overrides.resolve([Layer("", {"dream": looks.INVERT})])[0].dream
+    inversion_own = {name: getattr(own, name) for name in looks.INVERT if f"dream.{name}" not in asked}
+    if invert:
+        inversion.check(knobs.model_copy(update={"objective": inversion.OBJECTIVE}))
+    step, guided = knobs.step.constant or 0.0, bool(knobs.guide)
+    plan = chapters(network, layers, channels, step, guided=guided, inverted=invert)
 
-    dreams = Dreams.of(settings, network, subject.clip, subject.frame)
+    dreams = Dreams.of(settings, network, subject.clip, subject.frame, inversion_own)
     begin(sum(len(row.tiles) for chapter in plan for row in chapter.rows), dreams.size, dreams.seconds(plan))
     pictures: dict[Tile, Picture] = {}
     for tile, picture in dreams.pictures(plan):

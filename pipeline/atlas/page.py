@@ -70,7 +70,7 @@ def _header(about: About, source: Picture) -> str:
 
 
 def _chapter(chapter: Chapter, about: About, pictures: Mapping[Tile, Picture]) -> str:
-    rows = [_row(row, about, pictures, wide=chapter.wide) for row in chapter.rows]
+    rows = [_row(row, about, pictures, wide=chapter.wide) for row in chapter.lines]
     if not any(rows):
         return ""
     kind = "wide" if chapter.wide else "many"

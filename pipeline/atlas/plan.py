@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from pipeline import inversion
 from pipeline.errors import TargetError
 from pipeline.net import tap
 from pipeline.net.tap import Network
@@ -21,9 +22,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Tile:
-    """One dream. layers: as --layers takes it. objective: "" for what has one of its own. step: grey levels.
-
-    target: the same, for a network cut for its row.
+    """One dream. layers: as --layers takes it. objective: "" for what has one of its own. step: grey levels;
+    0: it has none. target: the same, for a network cut for its row.
     """
 
     layers: str
@@ -50,13 +50,25 @@ class Chapter:
     rows: tuple[Row, ...]
     wide: bool
 
+    @property
+    def lines(self) -> tuple[Row, ...]:
+        """Its rows as they are shown."""
+        return self.rows if self.wide else (Row("", "", tuple(t for row in self.rows for t in row.tiles)),)
+
 
 def chapters(
-    network: Network, layers: str, channels: tuple[str, Sequence[int]] | None, step: float, *, guided: bool
+    network: Network,
+    layers: str,
+    channels: tuple[str, Sequence[int]] | None,
+    step: float,
+    *,
+    guided: bool,
+    inverted: bool = False,
 ) -> list[Chapter]:
     """What to show. layers: to show these alone, "" for every layer. channels: a layer, and which; none: some.
 
-    guided: there is a guide, which takes the place of objectives. TargetError for what is not there.
+    guided: there is a guide, which takes the place of objectives. inverted: what each layer knows comes first.
+    TargetError for what is not there.
     """
     objectives = ("guide",) if guided else OBJECTIVES
     found = {layer.path: layer for layer in tap.layers(network)}
@@ -65,7 +77,8 @@ def chapters(
     about = "Near the picture first. Two objectives, each at a third of the step and at the whole."
     if left_out:
         about += f" {len(taps)} of its {len(taps) + left_out} layers; --layers NAME shows any other."
-    told = [Chapter("Layers", about, tuple(rows), wide=True)]
+    told = [_inverted(network, taps, found)] if inverted else []
+    told.append(Chapter("Layers", about, tuple(rows), wide=True))
     if network.card.motifs and not layers:
         told.append(_motifs(network, step))
     if channels is not None:
@@ -85,13 +98,31 @@ def _layers(network: Network, layers: str) -> tuple[list[Target], int]:
 def _row(
     network: Network, target: Target, found: dict[str, tap.Layer], objectives: Sequence[str], step: float
 ) -> Row:
-    bare = target.text.split(":")[0].strip()
+    bare = _bare(target)
     own = bool(target.classes) or target.layer.lower().startswith(MOTIF)
     shown = [""] if own else objectives
     tiles = [Tile(bare, objective, s, target) for objective in shown for s in (_rounded(step / GENTLE), step)]
+    return Row(bare, _about(network, target, found), tuple(tiles))
+
+
+def _inverted(network: Network, targets: Sequence[Target], found: dict[str, tap.Layer]) -> Chapter:
+    rows = [
+        Row(
+            _bare(t), _about(network, t, found), (Tile(_bare(t), inversion.OBJECTIVE, 0, inversion.whole(t)),)
+        )
+        for t in targets
+    ]
+    about = "Rebuilt from its features alone, from noise: what is missing here it does not tell apart."
+    return Chapter("What each layer still knows of your picture", about, tuple(rows), wide=False)
+
+
+def _bare(target: Target) -> str:
+    return target.text.split(":")[0].strip()
+
+
+def _about(network: Network, target: Target, found: dict[str, tap.Layer]) -> str:
     layer = found.get(resolve(target, network.card).layer)
-    about = f"{layer.channels} channels, {100 * layer.depth:.0f} % deep" if layer else ""
-    return Row(bare, about, tuple(tiles))
+    return f"{layer.channels} channels, {100 * layer.depth:.0f} % deep" if layer else ""
 
 
 def _motifs(network: Network, step: float) -> Chapter:

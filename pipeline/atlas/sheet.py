@@ -32,7 +32,7 @@ def sheet(
     size = Size(round(WIDTH * shape[0] / shape[1]), WIDTH)
     parts = [_heading(title), _introduced(source, size)]
     for chapter in chapters:
-        lines = [row.tiles for row in chapter.rows]
+        lines = [row.tiles for row in chapter.lines]
         shown = [[tile for tile in tiles if tile in pictures] for tiles in lines]
         if not any(shown):
             continue
@@ -61,7 +61,7 @@ def jpeg(picture: Picture) -> bytes:
 
 def said(tile: Tile) -> str:
     """What sets a tile apart from the others of its layer: sparse, step 0.5."""
-    return ", ".join(filter(None, (tile.objective, f"step {tile.step:g}")))
+    return ", ".join(filter(None, (tile.objective, f"step {tile.step:g}" if tile.step else "")))
 
 
 def _cell(picture: Picture, size: Size, name: str, about: str) -> Picture:

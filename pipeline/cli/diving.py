@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.clip import Picture
     from pipeline.dive.exact import ExactDive
     from pipeline.dive.feedback import FeedbackDive, LivingStill
-    from pipeline.dreamer import Dreamt
+    from pipeline.dreamt import Dreamt
 
 BEGUN = 120  # frames that a preview of a feedback dive walks: half a minute
 
@@ -67,6 +67,8 @@ def _progress(settings: ZoomSettings, source: ZoomSource) -> Progress:
     progress = Progress(style, source.clip.frames, Size(0, 0), settings.dream.octaves)
     if source.told:
         progress.note(source.told)
+    for told in source.pulse.told if source.pulse else ():
+        progress.note(told)
     return progress
 
 
@@ -82,16 +84,9 @@ def film(
     from pipeline.film import make
 
     try:
+        if isinstance(dive, ExactDive):
+            dive.dreamt()  # a stop comes at once: a picture takes minutes, and those before it are kept
         with signals.patient(silent=settings.run.quiet) as stop_if_asked:
-            if isinstance(dive, ExactDive):
-                told = dive.told
-
-                def between(done: int, of: int) -> None:
-                    stop_if_asked()
-                    told(done, of)
-
-                dive.told = between
-                dive.dreamt()
 
             def watch(dreamt: Dreamt) -> None:
                 progress(dreamt)

@@ -24,7 +24,12 @@ class Where:
 
     jobs: Jobs
     output_folder: Annotated[
-        Path | None, arg(metavar="DIR", help="where outputs go; the list's own folder when not given")
+        Path | None,
+        arg(
+            metavar="DIR",
+            help="where outputs go; the list's own folder when not given",
+            help_behavior_hint="",
+        ),
     ] = None
     yes: Annotated[bool, arg(aliases=["-y"], help="overwrite outputs that are there")] = False
     fresh: Annotated[bool, arg(help="start over, discarding what is done and unfinished")] = False
@@ -41,18 +46,26 @@ class Run(Where):
     cpus_per_task: Annotated[int, arg(metavar="N", help="CPU threads of a task whose job names none")] = 1
     gpus_per_task: Annotated[
         float | None,
-        arg(metavar="X", help="of a cluster, or this machine; when not given 1 where there are any"),
+        arg(
+            metavar="X",
+            help="of a cluster, or this machine; when not given 1 where there are any",
+            help_behavior_hint="",
+        ),
     ] = None
     task_frames: Annotated[int, arg(metavar="N", help="shots are handed out in groups of so many frames")] = (
         240
     )
     retries: Annotated[int, arg(metavar="N", help="of a task, when its worker is lost or a disk fails")] = 3
-    results: Annotated[Path | None, arg(metavar="FILE.json", help="what became of every job")] = None
+    results: Annotated[
+        Path | None, arg(metavar="FILE.json", help="what became of every job", help_behavior_hint="")
+    ] = None
     progress: Annotated[
         Literal["auto", "bar", "plain", "json", "none"], arg(help="how progress is shown")
     ] = "auto"
     quiet: Annotated[bool, arg(aliases=["-q"], help="say nothing but errors")] = False
-    verbose: Annotated[tyro.conf.UseCounterAction[int], arg(aliases=["-v"], help="twice: tracebacks")] = 0
+    verbose: Annotated[
+        tyro.conf.UseCounterAction[int], arg(aliases=["-v"], help="what Ray says, too; twice: tracebacks")
+    ] = 0
 
 
 @dataclass
@@ -67,8 +80,12 @@ class Status(Where):
 
 @dataclass
 class Export(Where):
-    openjd: Annotated[Path | None, arg(metavar="DIR", help="a job template of Open Job Description")] = None
-    shell: Annotated[Path | None, arg(metavar="FILE", help="a command for each job, one per line")] = None
+    openjd: Annotated[
+        Path | None, arg(metavar="DIR", help="a job template of Open Job Description", help_behavior_hint="")
+    ] = None
+    shell: Annotated[
+        Path | None, arg(metavar="FILE", help="a command for each job, one per line", help_behavior_hint="")
+    ] = None
     task_frames: Annotated[int, arg(metavar="N", help="shots are handed out in groups of so many frames")] = (
         240
     )

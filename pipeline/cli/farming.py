@@ -20,6 +20,7 @@ from pipeline.farm import openjd, shell, summary
 from pipeline.farm.check import Ready, check, done_of
 from pipeline.farm.drive import Drive, Result, failed_of
 from pipeline.farm.engine import Engine
+from pipeline.farm.estimate import Stopwatch, estimates
 from pipeline.farm.jobs import KINDS, read
 from pipeline.farm.local import Local
 from pipeline.farm.tasks import Task
@@ -49,8 +50,12 @@ def run(asked: door.Run) -> None:
             telling.note(f"{_counted(results)}; {engine.about}")
             drive = Drive(results, engine, asked.retries, telling)
             telling.start()
-            with redirect_stdout(sys.stderr):
+            # What Ray prints is of no use to most, and long.
+            with Path(os.devnull).open("w") as away, redirect_stdout(sys.stderr if asked.verbose else away):
                 drive.run()
+    except KeyboardInterrupt as stop:
+        stop.add_note("What is done is kept: the same command goes on.")
+        raise
     finally:
         telling.close()
         if drive or not any(result.state == "waiting" for result in results):
@@ -65,10 +70,9 @@ def run(asked: door.Run) -> None:
 
 
 def plan(asked: door.Plan) -> None:
-    from pipeline.farm.estimate import estimates
-
-    jobs, _ = _checked(asked)
-    told = estimates(jobs, threads=1)
+    with Stopwatch(threads=1) as stopwatch:
+        jobs, _ = _checked(asked)
+        told = estimates(jobs, stopwatch)
     if asked.json:
         for one, e in zip(jobs, told, strict=True):
             facts = {

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from pipeline import sources
+from pipeline import hearing, looks, sources
 from pipeline.cli import options, signals
 from pipeline.cli.progress import Progress, duration
 from pipeline.clip import Size, fit
@@ -26,7 +26,8 @@ from pipeline.sources import PictureSource, SceneSource, Source, open_source
 from pipeline.stages import shots, stills
 
 if TYPE_CHECKING:
-    from pipeline.dreamer import Dreamer, Dreamt
+    from pipeline.dreamer import Dreamer
+    from pipeline.dreamt import Dreamt
     from pipeline.film import Made, Watch
     from pipeline.piece import Piece
     from pipeline.settings import Settings
@@ -40,6 +41,12 @@ def make(asked: options.Asked) -> None:
         shots.listed(told)
     for size in (settings.dream.dream_size, settings.input.size or "full"):
         fit(Size(360, 640), size)
+    hearing.song(settings)
+    if settings.run.watch:
+        from pipeline.cli import watching
+
+        watching.watch(asked)
+        return
     name = _name(asked)
     source: Source
     if settings.run.demo:
@@ -54,6 +61,8 @@ def make(asked: options.Asked) -> None:
         out = f"{stem(name)}_preview.mp4"
     if settings.output.preview_seconds:
         source = open_source(name, sources.middle(source, settings), strict=settings.run.strict)
+    if not settings.output.preview:
+        looks.check_still(settings, source.clip)
     if settings.output.preview:
         _preview(source, name, asked)
     elif out == "-":
@@ -95,7 +104,8 @@ def _film(source: Source, destination: Destination, asked: options.Asked) -> Non
     work = destination.work_folder(settings.run.workdir)
     going_on = work.exists() and not settings.run.fresh
     destination.check(source, overwrite=settings.output.yes, going_on=going_on)
-    _spare((*settings.dream.guide, *settings.dream.mask), destination.files(source))
+    read = [*map(Path, (*settings.dream.guide, *settings.dream.mask)), *hearing.files(settings)]
+    _spare(read, destination.files(source))
     if settings.output.report:
         destination.check_report(settings.output.report, source, overwrite=settings.output.yes)
     if settings.output.contact_sheet:
@@ -111,10 +121,10 @@ def _film(source: Source, destination: Destination, asked: options.Asked) -> Non
             _piece(*kept, destination, asked)
             return
     started = monotonic()
-    dreamer, progress = _ready(source, asked)
+    dreamer, progress = _film_ready(source, asked)
     from pipeline.film import make
 
-    with _watched(progress, silent=settings.run.quiet) as watch:
+    with watched(progress, silent=settings.run.quiet) as watch:
         made = make(source, dreamer, destination, progress.start, watch, asked.command, progress.look)
     _tell(made, dreamer, progress, monotonic() - started)
 
@@ -131,13 +141,13 @@ def _piece(
         progress.total = frames
         progress.start(0)
 
-    with _watched(progress, silent=settings.run.quiet) as watch:
+    with watched(progress, silent=settings.run.quiet) as watch:
         made = redo(piece, source, dreamer, destination, begin, watch)
     _tell(made, dreamer, progress, monotonic() - started)
 
 
 @contextmanager
-def _watched(progress: Progress, *, silent: bool) -> Iterator[Watch]:
+def watched(progress: Progress, *, silent: bool) -> Iterator[Watch]:
     """Gives what is to be called after every frame: it tells of it, and stops where that was asked for."""
     try:
         with signals.patient(silent=silent) as stop_if_asked:
@@ -222,12 +232,12 @@ def _dream_photographs(paths: list[Path], folder: Path, asked: options.Asked) ->
     progress.note(f"{folder}: {len(outs)} pictures, a still each")
 
 
-def _spare(read: Iterable[str], written: Iterable[Path]) -> None:
-    """OutputError where a guide or a mask would be overwritten."""
-    own = {Path(name).resolve() for name in read}
+def _spare(read: Iterable[Path], written: Iterable[Path]) -> None:
+    """OutputError where a guide, a mask or a song would be overwritten."""
+    own = {path.resolve() for path in read}
     for path in written if own else ():
         if path.resolve() in own:
-            raise OutputError(f"{path}: is a guide or mask of this dream. Give another name with -o.")
+            raise OutputError(f"{path}: is a guide, mask or song of this dream. Give another name with -o.")
 
 
 def _check_still(path: Path, *, overwrite: bool) -> None:
@@ -237,8 +247,23 @@ def _check_still(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path}: is there already. Give -y to overwrite it, or another name with -o.")
 
 
+def _film_ready(source: Source, asked: options.Asked) -> tuple[Dreamer, Progress]:
+    """As _ready, for a film: one in which nothing is dreamed does without the network and torch."""
+    settings = asked.settings
+    from pipeline.untouched import Untouched
+
+    if not Untouched.will_do(settings):
+        return _ready(source, asked)
+    untouched = Untouched(settings)
+    style = "none" if settings.run.quiet else settings.run.progress
+    progress = Progress(style, source.clip.frames, untouched.size(source.clip.size), octaves=0)
+    return cast("Dreamer", untouched), progress
+
+
 def _ready(source: Source, asked: options.Asked) -> tuple[Dreamer, Progress]:
     """The network, loaded, and the progress that will be told. Here torch is imported, which takes seconds."""
+    settings = hearing.heard(asked.settings, source)
+    style = "none" if settings.run.quiet else settings.run.progress
     gc.disable()  # an import makes no garbage to look for: half a second sooner
     try:
         from pipeline.dreamer import Dreamer
@@ -246,12 +271,12 @@ def _ready(source: Source, asked: options.Asked) -> tuple[Dreamer, Progress]:
         gc.enable()
         gc.freeze()
 
-    settings = asked.settings
     dreamer = Dreamer(settings)
     size = dreamer.size(source.clip.size)
     octaves = len(dreamer.look.sizes(size))
-    style = "none" if settings.run.quiet else settings.run.progress
     progress = Progress(style, source.clip.frames, size, octaves)
+    for told in settings.pulse.told if settings.pulse else ():
+        progress.note(told)
     if octaves < settings.dream.octaves:
         progress.note(f"{octaves} of {settings.dream.octaves} octaves fit a dream of {size}.")
     return dreamer, progress

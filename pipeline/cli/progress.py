@@ -14,7 +14,7 @@ from pipeline.clip import Frame, Size
 from pipeline.errors import printable
 
 if TYPE_CHECKING:
-    from pipeline.dreamer import Dreamt
+    from pipeline.dreamt import Dreamt
 
 PLAIN_EVERY = 10.0  # seconds between two plain lines
 WORTH_SAYING = 60.0  # seconds left from which an estimate is told

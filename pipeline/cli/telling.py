@@ -15,7 +15,7 @@ from pipeline.cli.progress import PLAIN_EVERY, duration
 from pipeline.errors import printable
 from pipeline.farm import summary
 from pipeline.farm.drive import Drive, Result
-from pipeline.farm.engine import Event, Failed, Told
+from pipeline.farm.engine import Event, Failed, Said, Told
 
 
 class Telling:
@@ -45,7 +45,9 @@ class Telling:
         for number in sorted(ended - self._ended):
             self._of_job(drive.results[number])
         self._ended = ended
-        if isinstance(event, Failed):
+        if isinstance(event, Said):
+            self.note(event.text)
+        elif isinstance(event, Failed):
             lost = {"event": "lost" if event.lost else "problem", "text": event.text, "worker": event.worker}
             self._say(lost, event.text if event.lost else "")
         if self._bar is not None:

@@ -68,6 +68,10 @@ def _run(args: Sequence[str]) -> None:
             print(f"{name:16} {looks.headline(path)}")
     elif asked.settings.run.explain:
         print(options.explain(asked), end="")
+    elif asked.settings.run.ui:
+        from pipeline.cli import showing
+
+        showing.show(asked)
     else:
         from pipeline.cli import making  # media libraries, which --help does without
 

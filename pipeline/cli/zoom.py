@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ABOUT = "Dive into a picture: an endless DeepDream zoom, sharp at every depth."
 INPUTS = "a picture, noise, colour:#203040, gradient:#000,#f80, or a clip"
 SHEET = 12  # frames of a preview
-SMALL = "max:320"  # size of a preview's frames
+SMALL = "max:208"  # size of a preview's frames: its masters are half as large again
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,6 +46,8 @@ def _make(asked: options.Asked) -> None:
         fit(Size(360, 640), size)
     if settings.output.report:
         raise UsageError("--report is of dreamed films; a dive has none. Leave it out.")
+    if settings.run.watch:
+        raise UsageError("--watch is of dream-video: a folder of pictures and clips. Leave it out.")
     if settings.run.demo:
         raise UsageError("--demo is a film of dream-video. For a dive without a picture: dream-zoom noise.")
     if asked.source is None:
@@ -85,18 +87,29 @@ def _small(settings: ZoomSettings) -> ZoomSettings:
 
 def _check(settings: ZoomSettings, source: ZoomSource) -> None:
     """UsageError for a dive that cannot be, or in which nothing happens."""
-    from pipeline.dive.layers import Layers
     from pipeline.net.cards import card
+    from pipeline.net.programme import Programme
 
     how = settings.zoom
-    layers = Layers.of(settings.dream.layers, card(settings.dream.model), float(source.clip.rate))
+    layers = Programme.of(settings.dream.layers, card(settings.dream.model))
     if settings.dream.mask:
         raise UsageError("--mask: is for films. A dive leaves every place of its picture behind.")
-    if settings.dream.guide and any(target.rank for _, targets in layers.keys for target in targets):
+    if settings.dream.guide and any(target.rank for target in layers.targets):
         raise UsageError(
             "--guide: follows whole layers or channels by number; leave out strongest and weakest."
         )
     stays = how.zoom.constant == 0
+    deaf = [
+        name
+        for name in ("strength", "saturation", "step", "iterations")
+        if getattr(settings.dream, name).hears
+    ]
+    deaf += ["layers"] if layers.by_beat else []
+    if deaf and source.film is None and how.way == "exact" and not stays:
+        raise UsageError(
+            f"--{deaf[0]}: an exact dive is dreamed before it moves, and hears no beat. "
+            "Let --zoom, --turn or --pan hear it, or give --way feedback."
+        )
     if how.loop and (source.film or how.way == "feedback" or stays):
         raise UsageError("--loop is of the exact dive into a picture, with a --zoom other than 0.")
     if source.film is not None and how.way == "exact" and settings.zoom.shutter:

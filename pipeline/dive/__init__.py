@@ -8,6 +8,5 @@ exposure.py   holds the light of what is seen, moment by moment
 compose.py    looks frames up in them
 exact.py      all of it as a walk
 feedback.py   the classic dive, and the still that lives
-layers.py     what is dreamed at which time
 opening.py    which of these a dive is
 """

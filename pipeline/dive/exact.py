@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from pipeline.dive.compose import Composer, in_parallel
 from pipeline.dive.exposure import metered
 from pipeline.dive.store import Store
 from pipeline.dive.windows import Windows
-from pipeline.dreamer import Dreamt
+from pipeline.dreamt import Dreamt
 from pipeline.errors import UsageError
 from pipeline.net.tap import Network
 from pipeline.settings.zoom import ZoomSettings
@@ -75,19 +76,18 @@ class ExactDive(Dive):
         try:
             for slot in range(store.done(), len(windows)):
                 self.told(slot, len(windows))
-                with device.memory(f"dreaming a picture of {windows[slot].size}"):
-                    store.add(slot, *self._master(slot, store))
+                store.add(slot, *self.fitted_in(windows[slot].size, partial(self._master, slot, store)))
             self.told(len(windows), len(windows))
+            if not store.agreed:
+                store.begin_to_agree()
+                masters.agree(self.windows, store.load, store.keep)
+                plain = Composer(self.windows, store.load)
+                store.agree(metered(self.windows, plain.toned, self.threads))
         except KeyboardInterrupt as stop:
             stop.add_note(
                 f"{store.done()} of {len(windows)} pictures are kept in {self.folder}; the same command goes on."
             )
             raise
-        if not store.agreed:
-            store.begin_to_agree()
-            masters.agree(self.windows, store.load, store.keep)
-            plain = Composer(self.windows, store.load)
-            store.agree(metered(self.windows, plain.toned, self.threads))
         self._store = store
         return store
 

@@ -78,9 +78,13 @@ def metered(windows: Windows, look: Callable[[float, Tone], Picture], threads: i
     tones = [Tone()] * len(times)
     start = int(np.argmin([windows.path.depth_at(time) for time in times]))
     with ThreadPoolExecutor(threads, thread_name_prefix="meter") as pool:
-        for _ in range(ROUNDS):
-            readings = list(pool.map(lambda time, tone: Reading.of(look(time, tone)), times, tones))
-            tones = [_nearer(tone, seen, readings[start]) for tone, seen in zip(tones, readings, strict=True)]
+        try:
+            for _ in range(ROUNDS):
+                readings = list(pool.map(lambda time, tone: Reading.of(look(time, tone)), times, tones))
+                tones = [_nearer(*own, readings[start]) for own in zip(tones, readings, strict=True)]
+        except KeyboardInterrupt:  # else those that wait for their turn would all be looked at first
+            pool.shutdown(cancel_futures=True)
+            raise
     return Exposure(tuple(times), tuple(tones))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from functools import partial
 
 import cv2
 import torch
@@ -20,7 +21,7 @@ from pipeline.dive.base import Dive
 from pipeline.dive.compose import Composer
 from pipeline.dive.masters import Climb
 from pipeline.dive.windows import Windows
-from pipeline.dreamer import Dreamt
+from pipeline.dreamt import Dreamt
 from pipeline.ops import resample
 from pipeline.sources import Source
 from pipeline.sources.grounds import unit
@@ -48,16 +49,23 @@ class FeedbackDive(Dive):
         """Every frame, or those after segment `last`, which left what is `carried`."""
         before = carried.dream if carried else None
         reference: Balance | None = None
+        size = self.source.clip.size
         for frame in source.frames(last):
-            climb = self.climb_at(float(frame.time))
             if reference is None or self.source.film is not None:
-                reference = self._reference(frame)
-            if before is None:
-                share, seed = 1.0, masters.tensor(self._ground(frame), climb)
-            else:
-                share, seed = self._share(frame), self._moved(frame, before, reference, climb)
-            before = masters.climbed(seed, climb, share)
-            yield self._shown(frame, before, round(climb.iterations * share), climb.iterations)
+                reference = self.fitted_in(size, partial(self._reference, frame))
+            share = 1.0 if before is None else self._share(frame)
+            before = self.fitted_in(size, partial(self._dreamed, frame, before, reference, share))
+            iterations = self.climb_at(float(frame.time)).iterations
+            yield self._shown(frame, before, round(iterations * share), iterations)
+
+    def _dreamed(self, frame: Frame, before: Tensor | None, reference: Balance, share: float) -> Tensor:
+        """O of a frame, [1, 3, H, W], on the one before it (None: on its own ground). share: of a full climb."""
+        climb = self.climb_at(float(frame.time))
+        if before is None:
+            seed = masters.tensor(self._ground(frame), climb)
+        else:
+            seed = self._moved(frame, before, reference, climb)
+        return masters.climbed(seed, climb, share)
 
     def _share(self, frame: Frame) -> float:
         """Of a full dream, that is climbed anew for each frame."""
@@ -132,5 +140,4 @@ class LivingStill(Dive):
             yield replace(frame, picture=composer.picture(float(frame.time)))
 
     def _dreamt(self, frame: Frame, flow: Flow, carried: Carried | None) -> Dreamt:
-        self.look = self.look_at(float(frame.time))
         return self.dream(Tick(frame, flow), carried, self.source.clip)

@@ -10,25 +10,32 @@ import subprocess
 import sys
 import tempfile
 import threading
+from importlib.metadata import version
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from pipeline.errors import DeviceError, UsageError
 
-PATIENCE = 15  # seconds until a cluster has answered
+PATIENCE = 13  # seconds until a cluster has answered, so that a command ends within 15
 KNOCK = 4  # of them for a port to open
+GONE = 30  # seconds without an answer after which a cluster is lost; Ray ends the process after 60
 STORE = 100_000_000  # bytes
 PATIENT = {"RAY_health_check_timeout_ms": "60000", "RAY_raylet_start_wait_time_s": "180"}
 TRY = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level=50)"
 
 
 def last_line(error: object) -> str:
+    """What an error of Ray comes to, in a line: its last, or what it says of versions, which it spreads over some."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    for number, line in enumerate(lines):
+        if re.search(r"version mismatch|versions differ|incompatible", line, re.IGNORECASE):
+            return " ".join(lines[number:])[:400]
     return lines[-1][:400] if lines else type(error).__name__
 
 
-def reach(ray: Any, address: str) -> None:
-    """Connect to a cluster; auto: the one on this machine, begun when there is none.
+def reach(ray: Any, address: str) -> tuple[str, int]:
+    """Connect to a cluster; auto: the one on this machine, begun when there is none. Gives its host and port.
 
     Within `PATIENCE`, or DeviceError; UsageError where it is no address.
     """
@@ -39,16 +46,36 @@ def reach(ray: Any, address: str) -> None:
         found = _current() if address == "auto" else address
         if not found:
             _begin(ray, quiet)
-            return
-        match = re.fullmatch(r"(?:ray://)?\[?([^\s/\[\]]+?)\]?:(\d{1,5})", found)
-        if not match or not 0 < int(match[2]) < 65536:
+            found = ray.get_runtime_context().gcs_address
+            return _parts(found) or ("", 0)
+        door = _parts(found)
+        if not door:
             raise UsageError(f"--address {address}: expected auto, host:6379 or ray://host:10001.")
-        _knock(found, match[1], int(match[2]))
-        _try(found)
-        ray.init(address=found, **quiet)
+        began = monotonic()
+        _knock(found, *door)
+        _try(found, PATIENCE - (monotonic() - began))
+        try:
+            ray.init(address=found, **quiet)
+        except Exception as error:
+            raise DeviceError(f"{found}: Ray refuses. {last_line(error)}") from None
+        return door
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, stop)  # Ray takes it for itself
+
+
+def answers(door: tuple[str, int]) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection(door, timeout=KNOCK).close()
+    except OSError:
+        return False
+    return True
+
+
+def _parts(address: str) -> tuple[str, int] | None:
+    match = re.fullmatch(r"(?:ray://)?\[?([^\s/\[\]]+?)\]?:(\d{1,5})", address)
+    return (match[1], int(match[2])) if match and 0 < int(match[2]) < 65536 else None
 
 
 def _begin(ray: Any, quiet: dict[str, Any]) -> None:
@@ -77,19 +104,20 @@ def _current() -> str:
     return found
 
 
-def _try(address: str) -> None:
+def _try(address: str, seconds: float) -> None:
     """Connect once in a process of its own: Ray's library ends the process that waits for a cluster in vain."""
     try:
         done = subprocess.run(  # noqa: S603  our own interpreter, and no shell
             [sys.executable, "-c", TRY, address],
             capture_output=True,
             text=True,
-            timeout=PATIENCE - KNOCK,
+            timeout=seconds,
             check=False,
         )
     except subprocess.TimeoutExpired:
         raise DeviceError(
-            f"{address}: something listens there, and has not answered as a Ray cluster for {PATIENCE - KNOCK} s."
+            f"{address}: something listens there, and has not answered as a Ray cluster for {seconds:.0f} s.\n"
+            f"Is it one, and of the same Ray as here, {version('ray')}?"
         ) from None
     if done.returncode:
         raise DeviceError(f"{address}: Ray refuses. {last_line(done.stderr)}")

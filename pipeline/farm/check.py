@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from pipeline import hearing
 from pipeline.clip import Clip, Size, fit
 from pipeline.destination import Destination, check_folder, report_files
 from pipeline.errors import DreamError, OutputError
@@ -20,6 +21,7 @@ from pipeline.net.cards import card
 from pipeline.net.programme import Programme
 from pipeline.settings.zoom import ZoomSettings
 from pipeline.sources import Source, open_source
+from pipeline.sources.base import fingerprint
 from pipeline.sources.zoom import ZoomSource
 
 MARKS = ".dream-farm"
@@ -113,6 +115,7 @@ def _opened(job: Job) -> tuple[Source, Destination]:
     else:
         Programme.of(settings.dream.layers, card(settings.dream.model))
         source = open_source(job.input, settings.input, strict=settings.run.strict)
+        hearing.check(settings, source)
     return source, _destination(job, source)
 
 
@@ -132,7 +135,8 @@ def _destination(job: Job, source: Source) -> Destination:
 
 def _ready(job: Job, source: Source, destination: Destination, folder: Path, *, fresh: bool) -> Ready:
     told = job.settings.model_dump(mode="json", exclude={"run", "speed"})
-    made_from = [job.kind, source.fingerprint(), told, str(destination.path)]
+    sounds = [fingerprint([path]) for path in hearing.files(job.settings)]
+    made_from = [job.kind, source.fingerprint(), *sounds, told, str(destination.path)]
     digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
     name = hashlib.sha256(os.fsencode(destination.path)).hexdigest()[:24]
     mark = folder / MARKS / f"{name}.json"

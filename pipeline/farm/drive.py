@@ -6,13 +6,20 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
+from time import monotonic
 from typing import Literal
 
-from pipeline.farm.engine import Done, Engine, Event, Failed, Told
+from pipeline.farm.engine import Done, Engine, Event, Failed, Said, Told
 from pipeline.farm.tasks import Group, Task
 
 WAIT = 0.5  # seconds between two looks at what has happened
 FIRST = {"join": 0, "dream": 1, "begin": 2}  # so that few jobs are open at a time
+PAUSES = (
+    5,
+    20,
+    60,
+)  # seconds before a task is tried again that a disk failed, or somebody who is gone still locks
+DISK = 4  # exit code of those
 NEVER_AGAIN = (2, 3)  # exit codes of what another try does not mend: settings, inputs
 
 State = Literal["waiting", "running", "done", "there", "failed", "stopped"]
@@ -66,6 +73,7 @@ class Drive:
     _open: dict[int, tuple[int, Task]] = field(default_factory=dict)
     _tries: dict[_Same, int] = field(default_factory=dict)
     _lost: dict[_Same, int] = field(default_factory=dict)  # frames that had been told of
+    _later: list[tuple[float, int, Task]] = field(default_factory=list)  # not before when
 
     def __post_init__(self) -> None:
         self._jobs = [_Job(result) for result in self.results]
@@ -87,12 +95,15 @@ class Drive:
             if job.result.state == "waiting":
                 self._add(number, job.result.task)
         try:
-            while self._queue or self._open:
+            while self._queue or self._open or self._later:
+                self._take_up()
                 while self._queue and self.engine.free(len(self._queue)) > 0:
                     _, _, number, task = heapq.heappop(self._queue)
                     self._submit(number, task)
                 for event in self.engine.events(WAIT):
-                    if event.key in self._open:
+                    if isinstance(event, Said):
+                        self.watch(self, event)
+                    elif event.key in self._open:
                         self._hear(event)
                         self.watch(self, event)
         finally:
@@ -104,6 +115,14 @@ class Drive:
     def _add(self, number: int, task: Task) -> None:
         heapq.heappush(self._queue, (FIRST[task.step], next(self._order), number, task))
 
+    def _take_up(self) -> None:
+        """What was to wait, and has, or need not any more."""
+        for one in list(self._later):
+            when, number, task = one
+            if when <= monotonic() or self._jobs[number].result.state == "failed":
+                self._later.remove(one)
+                self._add(number, task)
+
     def _submit(self, number: int, task: Task) -> None:
         job = self._jobs[number]
         if job.result.state == "failed":
@@ -113,7 +132,7 @@ class Drive:
         self._open[key] = number, task
         self.engine.submit(key, task)
 
-    def _hear(self, event: Event) -> None:
+    def _hear(self, event: Told | Done | Failed) -> None:
         number, task = self._open[event.key]
         job = self._jobs[number]
         if isinstance(event, Told):
@@ -135,7 +154,8 @@ class Drive:
         tried = self._tries[same] = self._tries.get(same, 0) + 1
         if tried <= self.retries and (failed.lost or failed.code not in NEVER_AGAIN):
             result.retries += 1
-            self._add(number, task)
+            pause = 0 if failed.lost or failed.code != DISK else PAUSES[min(tried, len(PAUSES)) - 1]
+            self._later.append((monotonic() + pause, number, task))
             return
         result.state, result.error, result.code = "failed", failed.text, failed.code
 

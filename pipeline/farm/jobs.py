@@ -30,7 +30,9 @@ OWN = ("input", "output", "kind", "name")
 
 NOT_HERE = {
     "out": "name it `output`",
-    **dict.fromkeys(("preview", "preview_seconds", "presets", "explain", "demo"), "a farm makes whole films"),
+    **dict.fromkeys(
+        ("preview", "preview_seconds", "presets", "explain", "demo", "watch"), "a farm makes whole films"
+    ),
     **dict.fromkeys(("fresh", "resume", "yes"), "give it to dream-farm run"),
     **dict.fromkeys(("progress", "quiet", "verbose"), "give it to dream-farm"),
 }
@@ -55,13 +57,19 @@ class Job:
 
 @dataclass
 class Problems:
-    """What is wrong, all of it. Raises nothing before it is asked to."""
+    """What is wrong, all of it, each once. told: how often. Raises nothing before it is asked to."""
 
     found: list[str] = field(default_factory=list)
+    told: int = 0
+    _lines: set[str] = field(default_factory=set)
 
     def add(self, where: str, text: object) -> None:
         said = str(text)
-        self.found.append(said if said.startswith(f"{where}:") else f"{where}: {said}")
+        line = said if said.startswith(f"{where}:") else f"{where}: {said}"
+        self.told += 1
+        if line not in self._lines:  # a default that is wrong is so for many
+            self._lines.add(line)
+            self.found.append(line)
 
     def raise_any(self, name: str) -> None:
         """UsageError with a line for each."""
@@ -99,6 +107,7 @@ class _Reader:
     problems: Problems
     missing: list[tuple[str, str, str]] = field(default_factory=list)  # where, input, the same whole
     outputs: dict[str, tuple[str, str]] = field(default_factory=dict)  # output -> input, where
+    layers: dict[tuple[str, str, type[Settings]], Layer] = field(default_factory=dict)  # key, name, door
 
     def jobs(self) -> Iterator[Job]:
         told = self.told
@@ -144,14 +153,14 @@ class _Reader:
                 at("kind"), f"kind {kind!r}: expected {' or '.join(KINDS)}.{did_you_mean(kind, KINDS)}"
             )
             return
-        before = len(self.problems.found)
+        before = self.problems.told
         settings = self._settings(values, KINDS[kind], at)
         inputs = self._inputs(values.get("input"), kind, at("input"))
         output = values.get("output")
         if not isinstance(output, str) or not output:
             self.problems.add(at("output"), "output: expected a name, such as out/{stem}_dream.mp4.")
             return
-        if settings is None or len(self.problems.found) > before:
+        if settings is None or self.problems.told > before:
             return
         for count, name in enumerate(inputs, 1):
             try:
@@ -169,20 +178,17 @@ class _Reader:
         """What the keys of a job come to; None where they come to nothing."""
         layers: list[Layer] = []
         run = {key: _listed(values[key]) for key in ("preset", "config", "like", "set") if key in values}
-        before = len(self.problems.found)
+        before = self.problems.told
 
         def take(key: str, make: Any) -> None:
             try:
                 layers.append(make())
             except DreamError as error:
-                self.problems.add(at(key), error)
+                self.problems.add(at(key), f"{error}{' (For kind: zoom.)' if model is not Settings else ''}")
 
-        for name in run.get("like", []):
-            take("like", lambda n=name: recipes.like(self.names.read(n), model))
-        for name in run.get("preset", []):
-            take("preset", lambda n=name: looks.preset(n, model))
-        for name in run.get("config", []):
-            take("config", lambda n=name: overrides.read_tables(self.names.read(n)))
+        for key in ("like", "preset", "config"):
+            for name in run.get(key, []):
+                take(key, lambda k=key, n=name: self._read(k, n, model))
         layers += self.below.get(next(k for k, m in KINDS.items() if m is model), ())
         flags = [key for key in values if key not in OWN and key not in run]
         for key in sorted(flags, key=lambda k: k == "set"):
@@ -194,7 +200,7 @@ class _Reader:
         for text in run.get("set", []):
             name, _, value = text.partition("=")
             take("set", lambda n=name, v=value: _place(n.strip(), v.strip(), at("set"), model))
-        if len(self.problems.found) > before:
+        if self.problems.told > before:
             return None
         try:
             return looks.settle(layers, model)[0]
@@ -202,6 +208,17 @@ class _Reader:
             for line in str(error).splitlines():
                 self.problems.add(at(), line)
             return None
+
+    def _read(self, key: str, name: str, model: type[Settings]) -> Layer:
+        """A preset or a file of settings, read once for all jobs that name it."""
+        if (key, name, model) not in self.layers:
+            if key == "preset":
+                layer = looks.preset(name, model)
+            else:
+                path = self.names.read(name)
+                layer = recipes.like(path, model) if key == "like" else overrides.read_tables(path)
+            self.layers[key, name, model] = layer
+        return self.layers[key, name, model]
 
     def _inputs(self, name: object, kind: str, where: str) -> list[str]:
         """The files an input means, or what is no file but an input: noise, frame.%04d.png."""

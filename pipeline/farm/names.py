@@ -13,9 +13,9 @@ from pipeline.destination import stem
 from pipeline.errors import UsageError, did_you_mean
 from pipeline.settings import Settings, knobs
 
-READS = ("guide", "mask", "weights", "flow_weights", "cuts", "audio")
+READS = ("guide", "mask", "weights", "flow_weights", "cuts", "audio", "beats")
 WRITES = ("stems", "report", "contact_sheet", "workdir")
-WORDS = ("auto", "off", "keep", "none")  # what stands in for a file
+WORDS = ("auto", "off", "keep", "none", "audio")  # what stands in for a file
 BLANKS = ("stem", "name", "folder", "number")
 
 

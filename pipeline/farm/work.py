@@ -10,12 +10,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from pipeline import film
+from pipeline import film, hearing
 from pipeline.clip import Shot
 from pipeline.destination import Destination
 from pipeline.dive.exact import ExactDive
 from pipeline.dive.opening import aimed, way
-from pipeline.dreamer import Dreamer, Dreamt
+from pipeline.dreamer import Dreamer
+from pipeline.dreamt import Dreamt
 from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.extras import Extras
 from pipeline.farm.jobs import KINDS
@@ -96,6 +97,7 @@ class Opened:
             source = open_source(task.input, settings.input, strict=settings.run.strict)
             destination = Destination.of(task.output, task.input, source)
             folder = destination.work_folder(settings.run.workdir)
+            settings = hearing.heard(settings, source)
             dreamer = Dreamer(_with_threads(settings, folder, task.threads), network=network)
         return Opened(task, source, dreamer, destination, folder)
 

@@ -5,6 +5,7 @@ mixed3b:0.7, mixed4c                          the same all through
 0:(mixed3b) hold, 30:(mixed4c)                easing words as in schedules
 cycle(mixed3b; mixed4a, mixed4c:0.5; mixed4d) another one each frame, and again from the first
 cycle 12(...), cycle 0.5s(...)                each for so long
+cycle beat(...)                               the next one at each beat of --beats or --bpm
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.errors import ScheduleError, did_you_mean
+from pipeline.formula import HEARD
 from pipeline.net.cards import Card
 from pipeline.net.targets import Target, parse_targets, resolve
+from pipeline.pulse import Pulse
 from pipeline.schedule import EASINGS
 
 _KEYED = re.compile(r"\s*\d+(\.\d+)?s?\s*:")
@@ -25,7 +28,7 @@ _KEY = re.compile(
 )
 _CYCLED = re.compile(r"\s*cycle\b", re.IGNORECASE)
 _CYCLE = re.compile(
-    r"\s*cycle\s*(?P<each>(\d{1,7}(\.\d{1,6})?)?)(?P<unit>s?)\s*\((?P<sets>[^()]*)\)\s*", re.IGNORECASE
+    r"\s*cycle\s*(?P<each>(\d{1,7}(\.\d{1,6})?|beat\b)?)(?P<unit>s?)\s*\((?P<sets>[^()]*)\)\s*", re.IGNORECASE
 )
 
 Weights = tuple[float, ...]
@@ -43,12 +46,17 @@ class Key:
 
 @dataclass(frozen=True)
 class Programme:
-    """targets: all that is ever dreamed, each once. keys: in time. every: how long each of a cycle lasts."""
+    """targets: all that is ever dreamed, each once. keys: in time. every: how long each of a cycle lasts.
+
+    by_beat: until the next beat, that is, of `pulse`.
+    """
 
     text: str
     targets: tuple[Target, ...]
     keys: tuple[Key, ...]
     every: float = 0.0
+    by_beat: bool = False
+    pulse: Pulse | None = None
 
     @staticmethod
     def of(text: str, card: Card) -> Programme:
@@ -76,6 +84,10 @@ class Programme:
 
         rate: frames a second, where keys at frames and at seconds are mixed. ScheduleError without it.
         """
+        if self.by_beat:
+            if self.pulse is None or self.pulse.beats is None:
+                raise ScheduleError(HEARD["beat"], self.text, hears(self.text) or 0)
+            return self.keys[self.pulse.count(seconds) % len(self.keys)].weights
         if self.every:
             clock = seconds if self.keys[0].in_seconds else frame
             return self.keys[int(clock / self.every + 1e-9) % len(self.keys)].weights
@@ -125,17 +137,26 @@ def _keyed(text: str) -> Programme:
     return _built(text, sorted(sets, key=lambda key: key[0]))
 
 
+def hears(text: str) -> int | None:
+    """Where a programme asks for beats; None where it does not."""
+    match = _CYCLE.fullmatch(text)
+    return match.start("each") if match and match["each"].lower() == "beat" else None
+
+
 def _cycle(text: str) -> Programme:
     match = _CYCLE.fullmatch(text)
     if match is None:
         raise ScheduleError("Expected a cycle such as cycle(mixed3b; mixed4a) or cycle 12(...).", text, 0)
-    every = float(match["each"] or 1)
+    by_beat = hears(text) is not None
+    if by_beat and match["unit"]:
+        raise ScheduleError("Expected cycle beat(...), the next one at each beat.", text, match.start("each"))
+    every = 1.0 if by_beat else float(match["each"] or 1)
     if every <= 0:
         raise ScheduleError("Each of a cycle lasts longer than nothing.", text, match.start("each"))
     in_seconds = bool(match["unit"])
     sets = [parse_targets(part) for part in match["sets"].split(";")]
     keys = [(step * every, in_seconds, targets, "hold") for step, targets in enumerate(sets)]
-    return _built(text, keys, every)
+    return replace(_built(text, keys, every), by_beat=by_beat)
 
 
 def _built(

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline import metrics
 from pipeline.clip import Flow, Picture, Plane, Size
-from pipeline.dreamer import Dreamt
+from pipeline.dreamt import Dreamt
 from pipeline.ops import motion
 
 SAMPLES = 20_000

@@ -16,7 +16,7 @@ from typing import Any, get_type_hints
 import torch
 
 from pipeline.clip import Clip, Plane
-from pipeline.dreamer import Dreamt
+from pipeline.dreamt import Dreamt
 from pipeline.files import whole
 from pipeline.report.measure import Measure, Row
 from pipeline.report.tiles import Tiles, gain_of, tiles

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from pipeline.clip import Flow, Picture, Plane, Size
-from pipeline.dreamer import Dreamt
+from pipeline.dreamt import Dreamt
 
 AREA = 480 * 270  # px of a tile
 OVERLAY_AREA = 256 * 144  # px of the tiles that only tell where

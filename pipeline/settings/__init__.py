@@ -8,10 +8,13 @@ Settings has six groups (input, dream, time, output, speed, run), each a table i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from functools import lru_cache
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationInfo, field_validator
 
+from pipeline.pulse import Pulse
+from pipeline.schedule import Schedule
 from pipeline.settings.knob import Group
 from pipeline.settings.look import Dream, Time
 from pipeline.settings.machine import Run, Speed
@@ -33,6 +36,7 @@ class Settings(Group):
     output: Output = Field(default_factory=Output)
     speed: Speed = Field(default_factory=Speed)
     run: Run = Field(default_factory=Run)
+    _pulse: Pulse | None = PrivateAttr(None)
 
     @field_validator("*", mode="after")
     @classmethod
@@ -44,6 +48,31 @@ class Settings(Group):
         """Nothing is drawn on the screen."""
         return self.run.quiet or self.run.progress in ("json", "none")
 
+    @property
+    def schedules(self) -> list[Schedule]:
+        """All numbers that may change through the film."""
+        tables = (getattr(self, group) for group in type(self).model_fields)
+        return [value for table in tables for _, value in table if isinstance(value, Schedule)]
+
+    @property
+    def pulse(self) -> Pulse | None:
+        """What its schedules hear; None: nothing."""
+        return self._pulse
+
+    def hearing(self, pulse: Pulse | None) -> Self:
+        """The same settings, whose beat(t) and level(t) are those of a sound or a tempo."""
+        if pulse is None:
+            return self
+        groups: dict[str, BaseModel] = {}
+        for group in type(self).model_fields:
+            table = getattr(self, group)
+            hear = {k: v.hearing(pulse) for k, v in table if isinstance(v, Schedule) and v.hears}
+            if hear:
+                groups[group] = table.model_copy(update=hear)
+        settings = self.model_copy(update=groups)
+        settings._pulse = pulse
+        return settings
+
     def recipe(self) -> dict[str, dict[str, Any]]:
         """What makes the look, as overrides: everything but files, the range dreamed, machine and run."""
         tables = self.model_dump(mode="json", include={"dream", "time", "output"})
@@ -54,6 +83,8 @@ class Settings(Group):
             tables["dream"]["objective"] = "guide"
         if self.time.cuts not in ("auto", "off"):  # a file's are one film's, and no look
             del tables["time"]["cuts"]
+        if self.time.beats not in ("none", "audio"):
+            del tables["time"]["beats"]
         return {
             group: {name: value for name, value in table.items() if value is not None}
             for group, table in tables.items()
@@ -78,7 +109,8 @@ NOT_IN_A_RECIPE = {
 }
 
 
-def knobs(model: type[Settings] = Settings) -> dict[str, tuple[str, type[BaseModel]]]:
+@lru_cache(maxsize=8)
+def knobs(model: type[Settings] = Settings) -> Mapping[str, tuple[str, type[BaseModel]]]:
     """Every knob's name -> (its group, the group's model). Names are unique across groups."""
     found: dict[str, tuple[str, type[BaseModel]]] = {}
     for group, field in model.model_fields.items():

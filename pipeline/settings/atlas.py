@@ -27,6 +27,10 @@ class Atlas(Group):
         metavar="LAYER",
     )
 
+    invert: bool = knob(
+        False, "also what each layer still knows of your picture: rebuilt from its features alone, from noise"
+    )
+
     @field_validator("channels")
     @classmethod
     def _is_a_layer(cls, value: str | None) -> str | None:

@@ -65,7 +65,8 @@ class Group(BaseModel):
     @field_validator("*", mode="after")
     @classmethod
     def _in_range(cls, value: Any, info: ValidationInfo) -> Any:
-        low, high = facts(cls, info.field_name or "")["low"], facts(cls, info.field_name or "")["high"]
+        said = facts(cls, info.field_name or "")
+        low, high = said["low"], said["high"]
         if low is None or high is None or value is None:
             return value
         if isinstance(value, Schedule):
@@ -80,6 +81,14 @@ def facts(group: type[BaseModel], name: str) -> dict[str, Any]:
     extra = group.model_fields[name].json_schema_extra
     assert isinstance(extra, dict)
     return dict(extra)
+
+
+def seconds_of(text: str) -> float:
+    """0.2s, or -0.1s. Raises ValueError."""
+    match = re.fullmatch(r"([+-]?(?:\d{1,5}(?:\.\d{0,6})?|\.\d{1,6}))\s*s?", text.strip(), re.ASCII)
+    if not match:
+        raise ValueError("expected seconds, such as 0.2s or -0.1s")
+    return float(match[1])
 
 
 def shares(text: str) -> tuple[float, ...]:

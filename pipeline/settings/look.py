@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from pipeline.settings.knob import Group, Number, knob, shares
+from pipeline.settings.knob import Group, Number, knob, seconds_of, shares
 
 
 class Dream(Group):
@@ -24,9 +24,10 @@ class Dream(Group):
         "layer#strongest3; over time: 0s:(a), 4s:(b), or cycle(a; b)",
         metavar="LAYERS",
     )
-    objective: Literal["energy", "sparse", "mean", "guide"] = knob(
+    objective: Literal["energy", "sparse", "mean", "guide", "invert"] = knob(
         "energy",
-        "what to amplify: all that is there, the strongest of it (more figurative), plain mean, or a guide",
+        "what to amplify: all that is there, the strongest of it (more figurative), plain mean, or a guide; "
+        "invert: a still rebuilt from what its layers know of it, from noise",
     )
     guide: tuple[str, ...] = knob(
         (), "dream toward what this picture or film shows; several: the best match of any", metavar="FILE"
@@ -94,3 +95,21 @@ class Time(Group):
         "start a fresh dream where the film cuts: found, or the frames a file lists, counted from 0 in the source",
         metavar="auto|off|FILE",
     )
+    beats: str = knob(
+        "none",
+        "what beat(t) and level(t) of schedules hear: audio, which is the film's own sound, or a song",
+        metavar="audio|FILE",
+    )
+    bpm: float = knob(
+        0.0, "beat(t) of a steady tempo, without listening; 0: none", unit="beats a minute", low=0, high=1000
+    )
+    offset: str = knob(
+        "0s", "when the first beat of --bpm is; or how much later than they were heard the others are",
+        metavar="TIME",
+    )  # fmt: skip
+
+    @field_validator("offset")
+    @classmethod
+    def _is_a_time(cls, value: str) -> str:
+        seconds_of(value)
+        return value

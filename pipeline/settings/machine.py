@@ -19,6 +19,12 @@ class Speed(Group):
     lanes: Annotated[str, StringConstraints(pattern=r"^(auto|[1-9]\d?)$")] = knob(
         "auto", "shots dreamed side by side, auto or a number; more than 1 looks for the cuts first"
     )
+    keyframes: Annotated[str, StringConstraints(pattern=r"^(auto|off|[2-9]|[1-9]\d)$")] = knob(
+        "auto",
+        "of a shot longer than its lanes' share each so many frames first, then those between side by side; "
+        "auto: 8 on a GPU, else off",
+        metavar="auto|off|N",
+    )
     tile: Annotated[str, StringConstraints(pattern=r"^(auto|off|[1-9]\d{2,4})$")] = knob(
         "auto",
         "side of the pieces that large pictures are dreamed in: auto (1024), off, or pixels; bounds the memory",
@@ -34,6 +40,14 @@ class Run(Group):
     presets: bool = knob(False, "list the presets and stop")
     explain: bool = knob(False, "print the settings and where each came from, and stop; -c reads it back")
     demo: bool = knob(False, "dream a scene this program draws, instead of an INPUT")
+    watch: bool = knob(
+        False, "INPUT and -o are folders: dream what arrives in the one to the other, until Ctrl-C"
+    )
+    ui: bool = knob(
+        False,
+        "choose the look on a page in your browser, on this machine alone (pip install 'dream-video[ui]')",
+    )
+    port: int = knob(0, "of that page; 0: the first that is free from 7860", low=0, high=65535)
     workdir: str | None = knob(None, "where unfinished work is kept (beside the output)", metavar="DIR")
     resume: bool = knob(False, "go on with unfinished work, or stop where there is none")
     fresh: bool = knob(False, "start over, discarding unfinished work on the same output")

@@ -54,7 +54,9 @@ class Output(Group):
         "yuv420p, yuv444p, yuv420p10le ...; auto: the codec's own, with the bits and transparency it can keep",
     )
     hdr: Literal["keep", "sdr"] = knob("keep", "HDR as HDR where the output can hold it, or mapped to SDR")
-    audio: Literal["keep", "none"] = knob("keep", "the source's sound")
+    audio: str = knob(
+        "keep", "the source's sound; none; or a song to put in its place", metavar="keep|none|FILE"
+    )
     preview: int = knob(
         0,
         "only this many frames across the film, as one picture; 3s: a piece that plays",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from pipeline.errors import ScheduleError
 from pipeline.schedule import Schedule
-from pipeline.settings import Input, Output, Settings
+from pipeline.settings import Input, Run, Settings
 from pipeline.settings.knob import Group, Number, knob
 
 PAN, INSIDE = (-4, 4), (0, 1)  # what the pairs --pan and --centre keep to
@@ -71,22 +73,24 @@ class Zoom(Group):
         return value
 
 
-class ZoomOutput(Output):
-    audio: str = knob(  # type: ignore[assignment]  # here it may be a file
-        "keep", "a song to put under the dive; of a clip keep or none", metavar="FILE"
-    )
-
-
 class ZoomSettings(Settings):
     """The settings of a dive: those of a film, and a table [zoom]."""
 
     PRESETS: ClassVar[str] = "zoom_"
     # A film keeps its scene; a dive leaves it behind.
     NOT_TAKEN: ClassVar[tuple[str, ...]] = ("octaves", "step", "objective")
+    OFFERED: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "run": tuple(name for name in Run.model_fields if name not in ("ui", "port"))
+    }
 
     input: ZoomInput = Field(default_factory=ZoomInput)
-    output: ZoomOutput = Field(default_factory=ZoomOutput)
     zoom: Zoom = Field(default_factory=Zoom)
+
+    @property
+    def schedules(self) -> list[Schedule]:
+        """All of them, those of its pairs too."""
+        pairs = [self.zoom.pan, *([self.zoom.centre] if self.zoom.centre != "auto" else [])]
+        return [*super().schedules, *(half for text in pairs for half in pair(text, -math.inf, math.inf))]
 
     def recipe(self) -> dict[str, dict[str, Any]]:
         return super().recipe() | {"zoom": self.zoom.model_dump(mode="json")}

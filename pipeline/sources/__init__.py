@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pipeline.errors import InputError, UsageError
+from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.settings import Input, Settings
 from pipeline.sources.base import Facts, Source
 from pipeline.sources.drawn import SceneSource
@@ -18,6 +18,9 @@ from pipeline.sources.pictures import PictureSource
 from pipeline.stages import stills
 
 __all__ = ["ClipSource", "Facts", "PictureSource", "SceneSource", "Source", "again", "open_source"]
+
+PART = 1 << 20  # bytes of stdin at once
+RESERVE = 1 << 28  # bytes of a disk that are left free for the others
 
 
 def open_source(name: str, how: Input, *, strict: bool = False) -> Source:
@@ -47,8 +50,18 @@ def _from_stdin() -> Path:
     folder = tempfile.mkdtemp(prefix="dream-video-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path = Path(folder) / "stdin"
-    with path.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+    try:
+        with path.open("wb") as file:
+            while part := sys.stdin.buffer.read(PART):
+                if shutil.disk_usage(folder).free < RESERVE + len(part):
+                    raise OSError
+                file.write(part)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise OutputError(
+            f"-: what comes on stdin is stored in {tempfile.gettempdir()} first, and that is full. "
+            "Give a file, or another folder in TMPDIR."
+        ) from None
     if not path.stat().st_size:
         raise InputError("-: nothing came on stdin. Pipe a film into it.")
     os.utime(path, (0, 0))  # so that the same film is the same source, whenever it comes

@@ -40,6 +40,11 @@ class ClipSource:
         how = _by_frames(how)
         if how.fps and how.every > 1:
             raise UsageError("--fps and --every both say how many frames there are: give one of them.")
+        if how.input_space != "auto":
+            raise UsageError(
+                f"--input-space {how.input_space} is of pictures; {path} says itself what its values stand for. "
+                "Leave it out, or give the frames as pictures."
+            )
         rate = rate_of(how.fps) if how.fps else None
         decoder = Decoder.open(path, how.size or "full", strict=strict)
         clip, times = decoder.clip, decoder.times

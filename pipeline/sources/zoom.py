@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import camera, media
+from pipeline import camera, hearing
 from pipeline.camera import Moves, Similarity
 from pipeline.clip import Clip, Flow, Frame, Plane, Segment, Size, fit
 from pipeline.errors import InputError, UsageError
+from pipeline.pulse import Pulse
 from pipeline.schedule import Schedule
 from pipeline.settings.zoom import INSIDE, PAN, ZoomSettings, pair
 from pipeline.sources import grounds
@@ -31,8 +32,8 @@ NOTHING = np.zeros((0, 0, 3), np.uint8)
 class ZoomSource:
     """A camera's path, and what it flies over. ground: float32 [H, W, 3] in 0..1, None for a clip's own frames.
 
-    doublings: of a loop, signed; 0 for none. told: what was done to close it. read: the files it is made from.
-    song: the sound to put under it.
+    doublings: of a loop, signed; 0 for none. told: what was done to close it. read: the files it is made from;
+    heard: those of sound. pulse: what its schedules hear.
     """
 
     clip: Clip
@@ -40,9 +41,10 @@ class ZoomSource:
     ground: Plane | None
     doublings: int
     read: list[Path]
-    song: Path | None
+    heard: list[Path]
     film: Source | None = None
     told: str = ""
+    pulse: Pulse | None = None
 
     @staticmethod
     def of(name: str, settings: ZoomSettings, centre: complex | None = None) -> ZoomSource:
@@ -52,7 +54,8 @@ class ZoomSource:
         Raises InputError, UsageError, ScheduleError.
         """
         how = settings.zoom
-        song = _song(settings)
+        if settings.dream.objective == "invert":
+            raise UsageError("--objective invert: rebuilds a still; a dive dreams on. dream-video does that.")
         ground, film, read = grounds.open_ground(name, settings.input, strict=settings.run.strict)
         if ground is None:
             assert film is not None
@@ -62,16 +65,18 @@ class ZoomSource:
             own = Size(*ground.shape[:2])
             size = fit(own, settings.input.size or f"max:{LONGEST}")
             rate = rate_of(settings.input.fps or "30")
-            seconds = _seconds(how.seconds, song)
+            seconds = _seconds(how.seconds, hearing.song(settings))
             frames = max(1, round(seconds * rate))
             clip = Clip(name, size, Fraction(1, rate.numerator), rate, frames)
             seconds = frames / rate
+        settings = hearing.heard(settings, film, clip)
         moves = _moves(settings, clip, centre)
         path, doublings, told = camera.Path.of(moves, float(seconds)), 0, ""
         if how.loop:
             asked, (path, doublings) = path, camera.closed(moves, float(seconds))
             told = _of_loop(asked, path)
-        return ZoomSource(clip, path, ground, doublings, [*read, *([song] if song else [])], song, film, told)
+        sounds = hearing.files(settings)
+        return ZoomSource(clip, path, ground, doublings, read, sounds, film, told, settings.pulse)
 
     @property
     def damaged(self) -> int:
@@ -123,12 +128,10 @@ class ZoomSource:
         return place.inverse @ self.path.seen_from(then, now) @ place
 
     def beside(self, folder: Path) -> Beside | None:
-        if self.song is not None:
-            return Beside(self.song, None, Fraction(self.clip.frames or 1) / self.clip.rate)
         return self.film.beside(folder) if self.film else None
 
     def files(self) -> list[Path]:
-        return self.read
+        return [*self.read, *self.heard]
 
     def fingerprint(self) -> Facts:
         facts: Facts = {"zoom": self.clip.name, "size": str(self.clip.size), "frames": self.clip.frames or 0}
@@ -143,12 +146,18 @@ def pixels(size: Size) -> Similarity:
 
 def _moves(settings: ZoomSettings, clip: Clip, found: complex | None) -> Moves:
     how = settings.zoom
-    centre = pair("0.5, 0.5" if how.centre == "auto" else how.centre, *INSIDE)
+    pan, centre = pair(how.pan, *PAN), pair("0.5, 0.5" if how.centre == "auto" else how.centre, *INSIDE)
+    if settings.pulse is not None:
+        hear = settings.pulse
+        pan, centre = (
+            (pan[0].hearing(hear), pan[1].hearing(hear)),
+            (centre[0].hearing(hear), centre[1].hearing(hear)),
+        )
     if found is not None:
         centre = Schedule.parse(found.real), Schedule.parse(found.imag)
     aspect = clip.size.height / clip.size.width
     last = (clip.frames or 1) - 1
-    return Moves(how.zoom, how.turn, centre, pair(how.pan, *PAN), float(clip.rate), last, aspect)
+    return Moves(how.zoom, how.turn, centre, pan, float(clip.rate), last, aspect)
 
 
 def _of_loop(asked: camera.Path, path: camera.Path) -> str:
@@ -160,33 +169,11 @@ def _of_loop(asked: camera.Path, path: camera.Path) -> str:
     )
 
 
-def _song(settings: ZoomSettings) -> Path | None:
-    name = settings.output.audio
-    if name in ("keep", "none"):
-        return None
-    try:
-        with media.open_clip(Path(name)) as file:
-            silent = not file.streams.audio
-    except InputError as error:
-        if not Path(name).is_file():
-            raise
-        raise InputError(
-            f"--audio {name}: cannot be read as sound. Expected a song, or a film with one."
-        ) from error
-    if silent:
-        raise InputError(f"--audio {name}: holds no sound.")
-    return Path(name)
-
-
 def _seconds(text: str, song: Path | None) -> Fraction:
     if text != "audio":
         return Fraction(text)
     if song is None:
         raise UsageError("--seconds audio takes its length from a song: give --audio FILE.")
-    with media.open_clip(song) as file:
-        stream = file.streams.audio[0]
-        if stream.duration and stream.time_base:
-            return Fraction(stream.duration * stream.time_base)
-        if file.duration:
-            return Fraction(file.duration, 1_000_000)
-    raise InputError(f"{song}: does not say how long it is. Give --seconds.")
+    if (seconds := hearing.length(song)) is None:
+        raise InputError(f"{song}: does not say how long it is. Give --seconds.")
+    return seconds

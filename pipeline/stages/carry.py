@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -67,6 +68,15 @@ class Carried:
         return self if past is None else replace(self, past=torch.from_numpy(past))
 
 
+class Ahead(NamedTuple):
+    """A keyframe to come, dreamed already. flow, trust: as of the frame before, to it. weight: [L, 1, 1, 1], 0..1."""
+
+    carried: Carried
+    flow: Tensor
+    trust: Tensor
+    weight: Tensor
+
+
 def lay(
     source: Tensor,
     carried: Carried,
@@ -75,15 +85,22 @@ def lay(
     steadiness: float,
     effort: float,
     octaves: int,
+    ahead: Ahead | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The seed of this frame's dream, [L, 3, h, w] in 0..1, and the share of a full climb each pixel owes.
 
     source: I. flow: [L, 2, h, w], backward, pixels. trust: M, [L, 1, h, w], 0..1. effort: N s, the grey levels
     a full dream climbs. Owed is 1 - a M, [L, 1, h, w]: a pixel whose motion is trusted owes what the fading took,
-    one that has just come into view, or any after a cut, owes all.
+    one that has just come into view, or any after a cut, owes all. ahead: between two keyframes D is what the frame
+    before and the next keyframe hold, weighed by how far each can be trusted, and M the larger trust of both.
     """
-    kept = steadiness * trust
     warped = warp(governed(carried, effort, octaves), flow)
+    if ahead is not None:
+        near, far = (1 - ahead.weight) * trust, ahead.weight * ahead.trust
+        beyond = warp(governed(ahead.carried, effort, octaves), ahead.flow)
+        warped = (near * warped + far * beyond) / (near + far).clamp_min(NOTHING)
+        trust = torch.maximum(trust, ahead.trust)
+    kept = steadiness * trust
     return torch.addcmul(source, kept, warped).clamp_(0, 1), 1 - kept
 
 

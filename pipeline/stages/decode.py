@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import av
 from av.container import InputContainer
@@ -48,7 +48,8 @@ class Decoder:
         """size: 'full', WxH, 0.5x or max:1280. Raises InputError for anything that is no clip."""
         with media.open_clip(path) as container:
             stream = media.film_stream(container, path)
-            head = list(islice(_good_frames(container, stream), LOOKED_AT))
+            packets = _Packets(container.demux(stream))
+            head = list(islice(_good_frames(container, stream, packets=packets), LOOKED_AT))
             if not head:
                 raise InputError(f"{path}: holds no picture that can be decoded. Is the file whole?")
             first = head[0]
@@ -62,15 +63,15 @@ class Decoder:
             unit, promised = stream.time_base or Fraction(1, 90_000), stream.frames
             pixels = media.pixels_of(first)
             pixels = replace(pixels, alpha=pixels.alpha or media.alpha_decoder(stream) is not None)
-        packets, stored = _packet_times(path)
-        timed = not untimed and None not in packets
+            packets.read_on()
+        timed = not untimed and None not in packets.times
         if not timed:
             unit = 1 / rate
         begin = first.pts if timed and first.pts is not None else 0
-        limit = begin + SECONDS / unit
+        limit = begin + SECONDS // unit
         times = {
             pts * unit.numerator
-            for pts in (packets if timed else range(len(packets)))
+            for pts in (packets.times if timed else range(len(packets.times)))
             if pts is not None and begin <= pts < limit
         }
         interlaced = any(frame.interlaced_frame for frame in head)
@@ -86,7 +87,7 @@ class Decoder:
             if interlaced
             else (),
         )
-        lost = max(0, promised - stored) + len(packets) - len(times)
+        lost = max(0, promised - packets.stored) + len(packets.times) - len(times)
         if lost and strict:
             raise InputError(f"{path}: {lost} frames are damaged or missing, and --strict was asked for.")
         return Decoder(
@@ -175,28 +176,42 @@ class Decoder:
             raise InputError(f"{self.path}: a frame is damaged, and --strict was asked for.")
 
 
-def _packet_times(path: Path) -> tuple[list[int | None], int]:
-    """The pts of every frame that is shown, in the stream's time base, and how many frames are stored in all.
+@dataclass
+class _Packets:
+    """A stream's packets as they pass, and what they say of its frames, without decoding.
 
-    Read from packets, without decoding.
+    times: the pts of every frame that is shown, in the stream's time base. stored: how many frames are, in all.
     """
-    with media.open_clip(path) as container:
-        stream = media.film_stream(container, path)
-        times: list[int | None] = []
-        stored = 0
-        with suppress(av.error.FFmpegError):  # where the file breaks off, what came before is good
-            for packet in container.demux(stream):
-                stored += packet.size > 0
-                if packet.size and not packet.is_discard:
-                    times.append(packet.pts)
-        return times, stored
+
+    demuxed: Iterator[av.Packet[Any]]
+    times: list[int | None] = field(default_factory=list)
+    stored: int = 0
+
+    def __iter__(self) -> Iterator[av.Packet[Any]]:
+        return self
+
+    def __next__(self) -> av.Packet[Any]:
+        packet = next(self.demuxed)
+        self.stored += packet.size > 0
+        if packet.size and not packet.is_discard:
+            self.times.append(packet.pts)
+        return packet
+
+    def read_on(self) -> None:
+        """To the end; where the file breaks off, what came before is good."""
+        with suppress(av.error.FFmpegError):
+            for _ in self:
+                pass
 
 
 def _good_frames(
-    container: InputContainer, stream: av.VideoStream, on_damage: Callable[[], None] = lambda: None
+    container: InputContainer,
+    stream: av.VideoStream,
+    on_damage: Callable[[], None] = lambda: None,
+    packets: Iterator[av.Packet[Any]] | None = None,
 ) -> Iterator[av.VideoFrame]:
     """Decoded frames; a packet that cannot be decoded is told to on_damage and skipped."""
-    packets = container.demux(stream)
+    packets = packets or container.demux(stream)
     decoder = media.alpha_decoder(stream)
     while True:
         try:

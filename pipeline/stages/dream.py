@@ -27,6 +27,10 @@ LEAST_OCTAVE = 16  # px: nothing is seen in less
 LARGEST_WEIGHT = 3.0  # a pixel may step this much further than the average: x3 is clean, x8 speckles
 
 
+def go_on() -> None:
+    """What heeds nothing."""
+
+
 @dataclass(frozen=True)
 class Look:
     """What is dreamed and how, apart from how far.
@@ -36,7 +40,8 @@ class Look:
     octave_iterations, octave_step: each octave's share of the iterations and of the step, smallest octave first;
     the last one holds for those that follow, and those of octaves that do not fit are left out. soft: what is
     dreamed is enlarged from octave to octave linearly, not bicubic. tile: pixels; what is larger than two such
-    tiles is seen tile by tile; 0: never. now: what belongs to one frame.
+    tiles is seen tile by tile; 0: never. now: what belongs to one frame. heed: called before every step: what it
+    raises ends the dream.
     """
 
     cut: Cut
@@ -53,6 +58,7 @@ class Look:
     soft: bool = False
     tile: int = 0
     now: Moment = NOW
+    heed: Callable[[], None] = go_on
 
     def shares(self, octaves: int) -> list[tuple[float, float]]:
         """(of the iterations, of the step) for each of so many octaves that fit, smallest first."""
@@ -180,6 +186,7 @@ def _climb(
 def _step(
     look: Look, picture: Tensor, weight: Tensor, roll: tuple[int, int], sigma: float, step: float
 ) -> tuple[Tensor, Tensor]:
+    look.heed()
     rolled = torch.roll(picture, roll, (2, 3))
     slope = torch.roll(gradient(look, rolled, roll), (-roll[0], -roll[1]), (2, 3))
     slope = bands.levelled(ascent.smooth(slope, sigma), look.laplacian)

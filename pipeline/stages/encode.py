@@ -21,6 +21,13 @@ from pipeline.settings import Output
 FILMS = tuple(codecs.CONTAINERS)
 LAYOUTS = {("uint8", 3): "rgb24", ("uint8", 4): "rgba", ("uint16", 3): "rgb48le", ("uint16", 4): "rgba64le"}
 RGB_MATRIX = 0
+LEAST = {
+    "dnxhr": Size(120, 256),
+    "h265": Size(16, 16),
+    "av1": Size(4, 4),
+    "h264": Size(2, 2),
+    "vp9": Size(2, 2),
+}
 
 
 @dataclass(frozen=True)
@@ -63,9 +70,12 @@ def check(encoding: Encoding, clip: Clip) -> None:
                 f"--codec {encoding.codec}: there is no such encoder on this machine. "
                 f"{encoding.codec.partition('_')[0]} is made without one."
             ) from None
-        least = {"dnxhr": "256x120", "h265": "16x16", "av1": "64x64"}.get(encoding.codec, "a larger one")
+        least = LEAST.get(encoding.codec, Size(0, 0))
+        small = clip.size.height < least.height or clip.size.width < least.width
+        why = f"it takes {least} and more" if small else "it is too large"
         raise UsageError(
-            f"--codec {encoding.codec} cannot hold {clip.size}; it needs about {least}. h264 can, and --size scales."
+            f"--codec {encoding.codec} cannot hold {clip.size}: {why}. "
+            "ffv1 in .mkv takes any size, and --size max:4096 or 640x360 scales."
         ) from None
 
 
@@ -183,17 +193,16 @@ def choose(clip: Clip, ending: str, output: Output, threads: int) -> tuple[Encod
     is not there.
     """
     own = clip.pixels
-    keep = own.hdr and output.hdr == "keep"
-    codec = codecs.codec_for(output.codec, ending, alpha=own.alpha, hdr=keep)
+    asked = own.hdr and output.hdr == "keep"
+    codec = codecs.codec_for(output.codec, ending, alpha=own.alpha, hdr=asked)
+    keep = asked and (codec, ending) != ("ffv1", ".nut")  # neither of which has a place for its tags
     deep = (
         own.bits > 8 and codec != "h264" and (keep or not own.hdr)
     )  # ten bits of h264 are what few players show
     pixels = codecs.pixel_format(output.pixel_format, codec, clip.size, deep=deep, alpha=own.alpha)
     kept, notes = codecs.is_deep(pixels), []
-    if keep and not kept:
-        notes.append(
-            f"{codec} is written with 8 bits, which hold no HDR: mapped to SDR. --codec h265 keeps it."
-        )
+    if asked and not (keep and kept):
+        notes.append(f"{codec} in {ending} holds no HDR: mapped to SDR. --codec h265 keeps it.")
     elif own.bits > 8 and not own.hdr and not kept and codec != "gif":
         notes.append(
             f"The source has {own.bits} bits a channel, {codec} here 8. --codec h265 or prores keeps them."

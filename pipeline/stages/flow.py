@@ -6,6 +6,7 @@ Always on the source, never on dreams: dreams are what is to be steadied.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -67,24 +68,30 @@ def matcher(how: str, weights: Path | None, device: torch.device, *, progress: b
     return Raft(how, weights, device, progress=progress)
 
 
-def measure(now: NDArray[np.uint8], before: NDArray[np.uint8], match: Match = dis) -> Flow:
+def measure(
+    now: NDArray[np.uint8], before: NDArray[np.uint8], match: Match = dis, *, onward: bool = False
+) -> Flow:
     """Backward flow, with trust from how well the ways there and back agree (M of the carry).
 
-    now, before: of one size, as `match` takes them. Pictures under 12 px a side carry no motion.
+    now, before: of one size, as `match` takes them. Pictures under 12 px a side carry no motion. onward: with the
+    flow from the frame before to this one too.
     """
     height, width = now.shape[:2]
     if min(height, width) < 12:
-        return Flow.still(Size(height, width))
+        still = Flow.still(Size(height, width))
+        return replace(still, onward=still) if onward else still
     if min(height, width) >= HALVED_FROM:
         half = (width // 2, height // 2)
         small = measure(
             cv2.resize(now, half, interpolation=cv2.INTER_AREA),
             cv2.resize(before, half, interpolation=cv2.INTER_AREA),
             match,
+            onward=onward,
         )
-        return _enlarged(small, Size(height, width))
+        return resized(small, Size(height, width))
     backward, forward = match(now, before)
-    return Flow(backward, trust(motion.unreliable(backward, forward)))
+    there = Flow(forward, trust(motion.unreliable(forward, backward))) if onward else None
+    return Flow(backward, trust(motion.unreliable(backward, forward)), onward=there)
 
 
 def trust(unreliable: NDArray[np.bool_]) -> Plane:
@@ -93,8 +100,26 @@ def trust(unreliable: NDArray[np.bool_]) -> Plane:
     return np.asarray(np.clip(cv2.GaussianBlur(signed, (0, 0), 0.8), 0, 1), np.float32)
 
 
-def _enlarged(flow: Flow, size: Size) -> Flow:
+def resized(flow: Flow, size: Size) -> Flow:
+    """The same motion at another size, in its pixels."""
     to, (height, width) = (size.width, size.height), flow.trust.shape
+    if (height, width) == size:
+        return flow
+    how = cv2.INTER_LINEAR if size.height >= height else cv2.INTER_AREA
     scaled = flow.backward * np.array([size.width / width, size.height / height], np.float32)
-    backward: Plane = cv2.resize(scaled, to, interpolation=cv2.INTER_LINEAR)
-    return Flow(backward, cv2.resize(flow.trust, to, interpolation=cv2.INTER_LINEAR))
+    backward: Plane = cv2.resize(scaled, to, interpolation=how)
+    onward = None if flow.onward is None else resized(flow.onward, size)
+    return Flow(backward, cv2.resize(flow.trust, to, interpolation=how), flow.cut, onward)
+
+
+def long(flow: Flow) -> Flow:
+    """As it is composed with others: large ones at half size, as they were measured."""
+    height, width = flow.trust.shape
+    return resized(flow, Size(height // 2, width // 2)) if min(height, width) >= HALVED_FROM else flow
+
+
+def along(flow: Flow, rest: Flow) -> Flow:
+    """From a to c, of the flow from a to b and the `rest` of the way; trusted where both are."""
+    positions = motion.follow(flow.backward)
+    way: Plane = flow.backward + motion.sample(rest.backward, positions)
+    return Flow(way, flow.trust * motion.sample(rest.trust, positions))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import heapq
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import imageio_ffmpeg
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 
 from pipeline import codecs, media, tags
 from pipeline.clip import Clip, Segment
@@ -23,9 +23,16 @@ __all__ = ["Beside", "join"]
 
 
 def join(
-    pieces: Sequence[tuple[Segment, Path]], out: Path, clip: Clip, beside: Beside | None, recipe: str
+    pieces: Sequence[tuple[Segment, Path]],
+    out: Path,
+    clip: Clip,
+    beside: Beside | None,
+    recipe: str,
+    song: Beside | None = None,
 ) -> list[str]:
     """Write `out` from segments in order. Gives one line for each stream that could not be copied as it is.
+
+    beside: of the source; chapters and tags come with it. song: sound from elsewhere.
 
     Every piece was rebased to 0 and counts in the clip's ticks: pts += its segment's. dts are made anew over the
     whole film, dts_i = sorted_pts_i - max(sorted_pts - pts), for B-frames reach across no segment but their delay
@@ -43,28 +50,38 @@ def join(
             stream = _picture_track(film, first.streams.video[0], clip, out.suffix.lower())
         film.metadata["dream_video"] = recipe
         pictures = _pictures(pieces, clip, in_order, delay, stream)
-        if beside is None:
-            _mux(film, pictures)
-            notes: list[str] = []
-        else:
-            notes = _mux_with(film, pictures, beside, clip.rate)
+        notes = _mux_with(film, pictures, beside, song, clip.rate)
     if clip.sample_aspect != 1 and container in ("matroska", "webm"):
         _tell_aspect(out, clip)
     return notes
 
 
 def _mux_with(
-    film: OutputContainer, pictures: Iterator[av.Packet[Any]], beside: Beside, rate: Fraction
+    film: OutputContainer,
+    pictures: Iterator[av.Packet[Any]],
+    beside: Beside | None,
+    song: Beside | None,
+    rate: Fraction,
 ) -> list[str]:
-    with media.open_clip(beside.path) as source:
-        others = Tracks.of(source, film, beside)
-        own = next((stream.metadata for stream in source.streams.video), {})
-        film.streams.video[0].metadata.update({key: own[key] for key in ("language", "title") if key in own})
-        begin = beside.start or Fraction(0)
-        film.set_chapters(tags.chapters(source, begin, beside.end))
-        film.metadata.update(tags.tags(source, begin, rate))
-        _mux(film, heapq.merge(pictures, others.packets(), key=_when))
-    return others.notes
+    with ExitStack() as opened:
+        others = []
+        if song is not None:  # first: players take the first sound there is
+            others.append(Tracks.of(opened.enter_context(media.open_clip(song.path)), film, song))
+        if beside is not None:
+            source = opened.enter_context(media.open_clip(beside.path))
+            others.append(Tracks.of(source, film, beside))
+            _tag(film, source, beside, rate)
+        _mux(film, heapq.merge(pictures, *(tracks.packets() for tracks in others), key=_when))
+        return [note for tracks in others for note in tracks.notes]
+
+
+def _tag(film: OutputContainer, source: InputContainer, beside: Beside, rate: Fraction) -> None:
+    """With the chapters and tags of the source."""
+    own = next((stream.metadata for stream in source.streams.video), {})
+    film.streams.video[0].metadata.update({key: own[key] for key in ("language", "title") if key in own})
+    begin = beside.start or Fraction(0)
+    film.set_chapters(tags.chapters(source, begin, beside.end))
+    film.metadata.update(tags.tags(source, begin, rate))
 
 
 def _tell_aspect(out: Path, clip: Clip) -> None:

@@ -6,6 +6,8 @@ the dream of a scene that is no longer there. What is remembered is slower than 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -40,7 +42,9 @@ def recalled(flow: Flow, now: Plane, memory: Plane) -> tuple[Flow, Plane]:
     memory = memory + np.maximum(hidden, np.maximum(1 / SPAN, (1 - same) / YIELDING)) * (now - memory)
     if same.min() == 1:
         return flow, memory
-    return Flow(flow.backward, flow.trust * cv2.resize(same, whole, interpolation=cv2.INTER_LINEAR)), memory
+    same = cv2.resize(same, whole, interpolation=cv2.INTER_LINEAR)
+    onward = flow.onward and replace(flow.onward, trust=flow.onward.trust * same)
+    return replace(flow, trust=flow.trust * same, onward=onward), memory
 
 
 def alike(one: Plane, other: Plane) -> Plane:

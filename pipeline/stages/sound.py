@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -20,7 +21,7 @@ def write(path: Path, samples: NDArray[np.float32]) -> None:
         stream.layout = layout
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=layout)
         frame.sample_rate = RATE
-        frame.pts = 0
+        frame.pts, frame.time_base = 0, Fraction(1, RATE)  # without a unit the encoder's delay would be heard
         fifo = av.AudioFifo()
         fifo.write(frame)
         while chunk := fifo.read(1024, partial=True):

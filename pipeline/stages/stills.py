@@ -94,14 +94,19 @@ def pixels_of(path: Path, space: str = "auto") -> Pixels:
 
 
 def write(path: Path, picture: Picture | Deep, recipe: str = "") -> None:
-    """A still, its recipe inside where the format can hold one (.png). A Deep becomes 16 bits, with its alpha."""
+    """A still, its recipe inside where the format can hold one (.png).
+
+    A Deep becomes 16 bits, with its alpha; in .exr all is scene light.
+    """
     suffix = path.suffix.lower()
+    if suffix == ".exr":
+        deep = light.scene(picture)
+        with whole(path) as part:
+            exr.write(part, exr.picture(deep), deep.header)
+        return
     if isinstance(picture, Deep):
         with whole(path) as part:
-            if suffix == ".exr":
-                exr.write(part, exr.picture(picture), picture.header)
-            else:
-                part.write_bytes(_sixteen(picture, suffix, recipe))
+            part.write_bytes(_sixteen(picture, suffix, recipe))
         return
     options: dict[str, Any] = {"quality": 95} if suffix in LOSSY else {}
     if suffix in (".jpg", ".jpeg"):
@@ -113,9 +118,10 @@ def write(path: Path, picture: Picture | Deep, recipe: str = "") -> None:
         iio.imwrite(part, picture, plugin="pillow", **options)
 
 
-def holds_depth(path: Path) -> bool:
-    """Whether a picture of this ending can have more than 8 bits a channel, and transparency."""
-    return path.suffix.lower() in DEEP
+def holds_depth(path: Path, pixels: Pixels) -> bool:
+    """Whether a picture of this ending can have what these pixels hold beyond 8 bits of RGB."""
+    suffix = path.suffix.lower()
+    return suffix == ".exr" if pixels.hdr else suffix in DEEP
 
 
 def _sixteen(picture: Deep, suffix: str, recipe: str) -> bytes:

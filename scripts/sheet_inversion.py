@@ -1,0 +1,53 @@
+"""What layers of the network in the box still know of the drawn scene: a row of pictures, as one JPEG.
+
+python scripts/sheet_inversion.py --out docs/inversion.jpg
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline import looks  # isort: skip  (before torch: it has threads sleep while they wait)
+
+from pipeline.clip import Flow, Picture, Tick
+from pipeline.dreamer import Dreamer
+from pipeline.net import zoo
+from pipeline.settings import Input
+from pipeline.sources import SceneSource
+from pipeline.stages import stills
+
+LAYERS = ("strokes", "mixed3a", "mixed3b", "mixed4b", "mixed4d")
+SIZE, BAR = "320x180", 22  # px; the bar is for a name
+
+
+def named(picture: Picture, name: str) -> Picture:
+    bar = np.full((BAR, picture.shape[1], 3), 18, np.uint8)
+    cv2.putText(bar, name, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.46, (235,) * 3, 1, cv2.LINE_AA)
+    return np.concatenate([picture, bar])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=Path("docs/inversion.jpg"))
+    out = parser.parse_args().out
+    source, network = SceneSource.of(Input(size=SIZE)), zoo.load("builtin")
+    frame = next(source.across(1))
+    cells = [named(frame.picture, "as it is")]
+    for layer in LAYERS:
+        dreamer = Dreamer(looks.of(objective="invert", layers=layer), network=network)
+        done = dreamer.dream(Tick(frame, Flow.none(frame.size)), clip=source.clip)
+        wrong = np.sqrt(np.square(done.picture.astype(float) - frame.picture).mean())
+        print(f"{layer:10} {wrong:5.1f} grey levels from the picture", flush=True)
+        cells.append(named(done.picture, layer))
+    half = len(cells) // 2
+    stills.write(out, np.concatenate([np.concatenate(row, 1) for row in (cells[:half], cells[half:])]))
+
+
+if __name__ == "__main__":
+    main()
