@@ -50,6 +50,9 @@ PEAK = ((64, 64, 3, 180, 320), (128, 128, 3, 90, 160), (256, 256, 3, 45, 80), (5
 """Convolutions that networks are made of: channels in, out, kernel, height, width."""
 
 
+CPU = torch.device("cpu")
+
+
 class Took(NamedTuple):
     """Medians, seconds."""
 
@@ -58,40 +61,51 @@ class Took(NamedTuple):
 
 
 def timed(what: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Took]:
-    """Each in turn, `rounds` times after once to warm up."""
+    """Each in turn, `rounds` times after once to warm up. A GPU has finished each before the next begins."""
     walls: dict[str, list[float]] = {name: [] for name in what}
     cpus: dict[str, list[float]] = {name: [] for name in what}
     for turn in range(rounds + 1):
         for name, call in what.items():
             wall, cpu = perf_counter(), process_time()
             call()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
             if turn:
                 walls[name].append(perf_counter() - wall)
                 cpus[name].append(process_time() - cpu)
     return {name: Took(statistics.median(walls[name]), statistics.median(cpus[name])) for name in what}
 
 
-def peak(rounds: int) -> float:
-    """The most floating point operations a second that a convolution reaches here."""
+def peak(rounds: int, on: torch.device = CPU, precision: torch.dtype = torch.float32) -> float:
+    """The most floating point operations a second that a convolution reaches there."""
     calls: dict[str, Callable[[], object]] = {}
     flops = {}
     for inside, outside, kernel, height, width in PEAK:
         convolution = torch.nn.Conv2d(inside, outside, kernel, padding=kernel // 2).requires_grad_(False)
-        convolution = convolution.to(memory_format=torch.channels_last)
-        x = torch.rand(1, inside, height, width).contiguous(memory_format=torch.channels_last)
+        convolution = convolution.to(on, precision, memory_format=torch.channels_last)
+        x = torch.rand(1, inside, height, width, device=on, dtype=precision)
+        x = x.contiguous(memory_format=torch.channels_last)
         name = f"{inside}x{height}x{width}"
         calls[name] = lambda convolution=convolution, x=x: convolution(x)
         flops[name] = 2 * inside * outside * kernel**2 * height * width
     return max(flops[name] / took.wall for name, took in timed(calls, 3 * rounds).items())
 
 
-def ours(network: torch.nn.Module, name: str, layer: str, precision: torch.dtype) -> Look:
+def ours(
+    network: torch.nn.Module, name: str, layer: str, precision: torch.dtype, on: torch.device = CPU
+) -> Look:
     held = tap.Network(card(name), network, "", "")
-    return Look(tap.cut(held, parse_targets(layer)).on(torch.device("cpu"), precision), energy, octaves=1)
+    return Look(tap.cut(held, parse_targets(layer)).on(on, precision), energy, octaves=1)
 
 
 def steps(
-    size: Size, names: list[str], rounds: int, slow: bool, best: float, tell: Callable[[str], None]
+    size: Size,
+    names: list[str],
+    rounds: int,
+    slow: bool,
+    best: float,
+    tell: Callable[[str], None],
+    on: torch.device = CPU,
 ) -> dict[str, dict[str, float]]:
     """Of each network: seconds of one step each way, and what ours is worth."""
     rows = {}
@@ -100,14 +114,14 @@ def steps(
     )
     for name in names:
         torch.manual_seed(0)
-        picture, whole = torch.rand(1, 3, *size), torch.ones(1, 1, *size)
+        picture, whole = torch.rand(1, 3, *size).to(on), torch.ones(1, 1, *size, device=on)
         layer = NETWORKS[name]
-        looks = {"fp32": ours(zoo.build(name), name, layer, torch.float32)}
-        if slow or device.precision("auto", torch.device("cpu")) is torch.bfloat16:
-            looks["bf16"] = ours(zoo.build(name), name, layer, torch.bfloat16)
+        looks = {"fp32": ours(zoo.build(name), name, layer, torch.float32, on)}
+        if slow or device.precision("auto", on) is torch.bfloat16:
+            looks["bf16"] = ours(zoo.build(name), name, layer, torch.bfloat16, on)
         ways = {
-            "textbook": loops.textbook(zoo.build(name), layer),
-            "peer": loops.peer(zoo.build(name), layer),
+            "textbook": loops.textbook(zoo.build(name).to(on), layer),
+            "peer": loops.peer(zoo.build(name).to(on), layer),
         }
         held = picture.contiguous(memory_format=torch.channels_last)
         calls: dict[str, Callable[[], object]] = {

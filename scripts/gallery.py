@@ -42,7 +42,7 @@ def demo(threads: int) -> Picture:
     for preset in ((), ("strong",)):
         knobs = {"preset": preset[0]} if preset else {}
         dreamer = Dreamer(looks.of(threads=threads, quiet=True, **knobs))
-        source = SceneSource.of(Input(size="640x360", start=str(FIRST), end=str(FIRST + MOMENTS[-1] + 1)))
+        source = SceneSource.of(Input(size="480x270", start=str(FIRST), end=str(FIRST + MOMENTS[-1] + 1)))
         film = (dreamt for dreamt in dreamer.walk(source) if dreamt.frame.index in MOMENTS)
         rows.append(np.concatenate([dreamt.picture for dreamt in film], 1))
     whole = np.concatenate(rows)
@@ -56,7 +56,7 @@ def presets(threads: int) -> Picture:
 
 def dive(threads: int) -> Picture:
     """Frames along a ring, the first and the last alike."""
-    settings = looks.of(ZoomSettings, preset="droste", size="640x360", threads=threads, quiet=True)
+    settings = looks.of(ZoomSettings, preset="droste", size="400x225", threads=threads, quiet=True)
     assert isinstance(settings, ZoomSettings)
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "scene.png"

@@ -37,7 +37,7 @@ def textbook(network: nn.Module, layer: str, rate: float = 0.01) -> Step:
     def step(picture: Tensor) -> Tensor:
         picture = picture.detach().requires_grad_()
         network.zero_grad()
-        network((picture - MEAN) / STD)
+        network((picture - MEAN.to(picture)) / STD.to(picture))
         seen.map.square().mean().backward()
         slope = picture.grad
         assert slope is not None
@@ -54,27 +54,30 @@ def peer(network: nn.Module, layer: str, rate: float = 0.09) -> Step:
     """
     features = network.features if isinstance(getattr(network, "features", None), nn.Module) else network
     seen = Seen(network.requires_grad_(False), layer)
-    low, high = (0 - MEAN) / STD, (1 - MEAN) / STD
     draw = random.Random(0)
 
     def step(picture: Tensor) -> Tensor:
         shift = draw.randint(-32, 32), draw.randint(-32, 32)
-        x = torch.roll((picture - MEAN) / STD, shift, (2, 3)).requires_grad_()
+        mean, std = MEAN.to(picture), STD.to(picture)
+        low, high = (0 - mean) / std, (1 - mean) / std
+        x = torch.roll((picture - mean) / std, shift, (2, 3)).requires_grad_()
         features(x)
         seen.map.square().mean().backward()
         slope = x.grad
         assert slope is not None
         sigma = 2.5
-        slope = sum((_blurred(slope, sigma * scale) for scale in (0.5, 1, 2)), torch.zeros(()))
+        slope = sum(
+            (_blurred(slope, sigma * scale) for scale in (0.5, 1, 2)), torch.zeros((), device=slope.device)
+        )
         slope = (slope - slope.mean()) / slope.std()
         x = torch.max(torch.min(x.detach() + rate * slope, high), low)
-        return torch.roll(x, (-shift[0], -shift[1]), (2, 3)) * STD + MEAN
+        return torch.roll(x, (-shift[0], -shift[1]), (2, 3)) * std + mean
 
     return step
 
 
 def _blurred(slope: Tensor, sigma: float) -> Tensor:
-    at = torch.arange(9) - 4.0
+    at = torch.arange(9, device=slope.device) - 4.0
     row = torch.exp(-0.5 * (at / sigma) ** 2) / (sigma * math.sqrt(2 * math.pi))
     kernel = torch.outer(row, row)
     weights = (kernel / kernel.sum()).expand(3, 1, 9, 9)

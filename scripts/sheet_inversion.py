@@ -13,12 +13,12 @@ import numpy as np
 
 from pipeline import looks  # isort: skip  (before torch: it has threads sleep while they wait)
 
+from pipeline.atlas.sheet import jpeg
 from pipeline.clip import Flow, Picture, Tick
 from pipeline.dreamer import Dreamer
 from pipeline.net import zoo
 from pipeline.settings import Input
 from pipeline.sources import SceneSource
-from pipeline.stages import stills
 
 LAYERS = ("strokes", "mixed3a", "mixed3b", "mixed4b", "mixed4d")
 SIZE, BAR = "320x180", 22  # px; the bar is for a name
@@ -46,7 +46,8 @@ def main() -> None:
         print(f"{layer:10} {wrong:5.1f} grey levels from the picture", flush=True)
         cells.append(named(done.picture, layer))
     half = len(cells) // 2
-    stills.write(out, np.concatenate([np.concatenate(row, 1) for row in (cells[:half], cells[half:])]))
+    rows = [np.concatenate(row, 1) for row in (cells[:half], cells[half:])]
+    out.write_bytes(jpeg(np.concatenate(rows)))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def main() -> None:
             f'[...document.querySelectorAll("#gallery button")].find(b => b.innerText == "{given.layer}").click()'
         )
         chrome.wait(f'document.querySelector("#command textarea").value.includes("{given.layer}")', 120)
-        chrome.wait('[...document.querySelectorAll("img")].every(one => one.complete)')
+        chrome.wait('document.querySelector("#picture img").complete')
         chrome.run("window.scrollTo(0, 0)")
         chrome.screenshot(given.out)
 

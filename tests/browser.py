@@ -81,8 +81,9 @@ class Tab:
         self.tell("DOM.setFileInputFiles", nodeId=node, files=[str(path.resolve())])
 
     def screenshot(self, path: Path) -> None:
+        kind = "png" if path.suffix == ".png" else "jpeg"
         path.write_bytes(
-            base64.b64decode(self.tell("Page.captureScreenshot", format=path.suffix[1:])["data"])
+            base64.b64decode(self.tell("Page.captureScreenshot", format=kind, quality=70)["data"])
         )
 
     def _pass(self, seconds: float) -> None:

@@ -52,6 +52,8 @@ def clicks(
         sound += 0.15 * np.sin(2 * np.pi * 220 * t + 3 * np.sin(2 * np.pi * 5 * t))
     if "hiss" in bed:
         sound += rng.normal(0, 0.05, len(t))
+    if "roar" in bed:
+        sound += rng.normal(0, 0.15, len(t))
     return np.clip(sound, -1, 1).astype(np.float32)
 
 
@@ -126,9 +128,18 @@ def test_whatever_holds_the_sound(name: str, codec: str, tmp_path: Path) -> None
     assert heard_at(UNEVEN, beats.listen(song).onsets, 1 / 24, 1 / 24)  # encoders have delays of their own
 
 
-@pytest.mark.parametrize("bed", ["tone", "tone hiss"])
+@pytest.mark.parametrize("bed", ["tone", "roar"])
 def test_what_goes_on_evenly_has_no_beats(bed: str, tmp_path: Path) -> None:
     assert heard_at((), beats.listen(record(tmp_path / "bed.wav", clicks((), 4, bed))).onsets, 0)
+
+
+def test_a_voice_that_slides_to_the_next_band_does_not_rise() -> None:
+    slides = np.zeros((12, beats.BANDS), np.float32)
+    for look in range(12):
+        slides[look, 5 + look // beats.BACK] = 4
+    assert beats._rises(slides).max() == 0
+    slides[6:, 30] = 4
+    assert beats._rises(slides).max() == pytest.approx(4 / beats.BANDS)
 
 
 def test_a_sound_that_begins_late_is_heard_at_its_own_time(tmp_path: Path) -> None:

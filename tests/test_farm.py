@@ -22,10 +22,12 @@ from pipeline.farm.check import check
 from pipeline.farm.cluster import Cluster
 from pipeline.farm.drive import Drive, Result
 from pipeline.farm.engine import Done, Event, Failed, Told
+from pipeline.farm.estimate import Pace, estimates
 from pipeline.farm.jobs import read
 from pipeline.farm.local import Local
 from pipeline.farm.shell import lines
 from pipeline.farm.tasks import Outcome, Task, groups_of
+from pipeline.settings import Settings
 from pipeline.workdir import Workdir
 
 FLAGS = {"octaves": 1, "iterations": 1, "encoder_preset": "ultrafast", "threads": 1}
@@ -188,7 +190,10 @@ def test_what_is_lost_is_begun_again_and_what_fails_fails_its_own_job_only() -> 
 
 
 def test_a_killed_worker_costs_its_open_segment_and_the_film_is_the_same_to_the_byte(
-    listed: Callable[..., Path], three_shots: Path, tmp_path: Path
+    listed: Callable[..., Path],
+    three_shots: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = listed({"defaults": FLAGS, "jobs": [{"input": three_shots.name, "output": "out/film.mp4"}]})
     (job,), found = read(path)
@@ -213,7 +218,17 @@ def test_a_killed_worker_costs_its_open_segment_and_the_film_is_the_same_to_the_
     assert not (tmp_path / "out" / "film.mp4.dreamwork").exists()
     (again,) = check([job], tmp_path, found)
     assert again.there
-    assert main(["run", str(path), "-q"]) == 0, "what is done is left alone"
+    told = tmp_path / "told.json"
+    capsys.readouterr()
+    assert main(["run", str(path), "--progress", "json", "--results", str(told)]) == 0
+    suite = json.loads(told.read_text(encoding="utf-8"))
+    assert (suite["tests"], suite["skipped"], suite["failures"]) == (1, 1, 0), "what is done is left alone"
+    assert suite["testcases"][0]["state"] == "there"
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["event"] == "end"
+    assert main(["status", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "job": "out/film.mp4", "state": "there", "done": 60, "of": 60, "output": str(tmp_path / "out/film.mp4"),
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -299,6 +314,47 @@ def test_an_exported_list_runs_with_openjd_run(
     assert done.returncode == 0, done.stdout[-2000:]
     assert "openjd_progress: 100" in done.stdout
     assert (tmp_path / "film.mp4").stat().st_size
+
+
+def test_a_step_that_fails_holds_up_no_other_film(
+    listed: Callable[..., Path], make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        make_clip(name, frames=2)
+    told = exported(
+        listed({"defaults": FLAGS, "jobs": [{"input": "?.mp4", "output": "{stem}_o.mp4"}]}), tmp_path / "jd"
+    )
+    assert len(told["steps"]) == 2
+    assert not any("dependencies" in step for step in told["steps"])
+
+
+def test_looks_are_measured_once_whatever_does_not_cost_time(
+    listed: Callable[..., Path], make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    clip = make_clip(frames=3, size=(48, 64))
+    jobs = [{"input": clip.name, "output": f"{n}.mp4", "seed": n, "strength": n / 3} for n in range(3)]
+    found, whole = read(listed({"jobs": [*jobs, {"input": clip.name, "output": "4.mp4", "octaves": 2}]}))
+    ready = check(found, tmp_path, whole)
+    measured = []
+
+    class Counting:
+        def pace(self, kind: str, settings: Settings) -> Pace:
+            measured.append(settings.dream.octaves)
+            return Pace(first=2e-3, later=1e-3)
+
+    told = estimates(ready, Counting())
+    assert measured == [ready[0].job.settings.dream.octaves, 2]
+    assert told[0].seconds == pytest.approx(48 * 64 * (2e-3 + 2 * 1e-3), rel=0.01)
+
+
+def test_a_preset_that_is_missing_is_told_once_for_all_jobs_that_take_it(
+    listed: Callable[..., Path], make_clip: Callable[..., Path]
+) -> None:
+    make_clip("a.mp4", frames=2)
+    jobs = [{"input": "a.mp4", "output": f"{n}.mp4", "kind": "zoom"} for n in range(3)]
+    told = problems(listed({"defaults": {"preset": "gentle"}, "jobs": jobs}))
+    assert told.count("No preset is called 'gentle'") == 1
+    assert "kind: zoom" in told
 
 
 def test_a_list_as_commands_makes_the_same_films(

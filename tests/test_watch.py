@@ -262,3 +262,12 @@ def test_arrivals_come_oldest_first_and_what_is_gone_is_forgotten(tmp_path: Path
     assert next(looks) == []
     assert set(arrivals.dealt) == set(arrivals.seen) == {"b.mp4", "c.png"}
     assert not said
+
+
+def test_a_file_that_still_changes_has_not_arrived(tmp_path: Path) -> None:
+    arrivals = Arrivals(tmp_path, lambda told: None)
+    for look in range(3 * SETTLED):
+        with (tmp_path / "a.png").open("ab") as file:
+            file.write(b"x" * (look % 2))
+            os.utime(tmp_path / "a.png", (1000 + look, 1000 + look))
+        assert arrivals.look() == []

@@ -119,7 +119,8 @@ class Answers:
                 yield gr.skip(), f"frame {turn.frames} of {turn.of_frames or '...'}", gr.skip()
             film = going.result()
         except SupersededError:
-            yield gr.skip(), gr.skip(), gr.update(visible=False)
+            stopped = gr.skip() if self.studio.wanted(session) else "stopped"
+            yield gr.skip(), stopped, gr.update(visible=False)
             return
         except DreamError as error:
             yield gr.skip(), _said(error), gr.update(visible=False)
@@ -127,9 +128,8 @@ class Answers:
         line = f"{SECONDS:g} seconds, in {time.monotonic() - began:.0f} s; the command makes the whole film"
         yield gr.update(value=str(film), visible=True), line, gr.update(visible=False)
 
-    def stopped(self, *, session: str) -> tuple[str, Any]:
-        self.studio.turn(session)
-        return "stopped", self.gr.update(visible=False)
+    def stopped(self, *, session: str) -> None:
+        self.studio.leave(session)
 
     def left(self, *, session: str) -> None:
         """The page was closed."""

@@ -157,7 +157,7 @@ def app(gr: Any, studio: Studio, folder: Path) -> Any:
         play.click(
             fn=_streamed(gr, told_of.piece), inputs=[file, *knobs], outputs=[film, told, stop], **AT_ONCE
         )
-        stop.click(fn=_asked(gr, told_of.stopped), outputs=[told, stop], **QUIET)
+        stop.click(fn=_asked(gr, told_of.stopped), **QUIET)
         page.unload(_asked(gr, told_of.left))
     return page
 

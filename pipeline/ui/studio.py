@@ -92,10 +92,14 @@ class Studio:
             return self._turns[session]
 
     def leave(self, session: str) -> None:
-        """The page was closed: what it had asked for is over."""
+        """The page was closed, or all is to stop: what it had asked for is over."""
         with self._lock:
             if turn := self._turns.pop(session, None):
                 turn.over.set()
+
+    def wanted(self, session: str) -> bool:
+        """Whether a page has anything under way, or done last."""
+        return session in self._turns
 
     def close(self) -> None:
         """End all that is under way."""
