@@ -77,7 +77,7 @@ def chapters(
     about = "Near the picture first. Two objectives, each at a third of the step and at the whole."
     if left_out:
         about += f" {len(taps)} of its {len(taps) + left_out} layers; --layers NAME shows any other."
-    told = []
+    told = [_inverted(network, taps, found)] if inverted else []
     told.append(Chapter("Layers", about, tuple(rows), wide=True))
     if network.card.motifs and not layers:
         told.append(_motifs(network, step))
