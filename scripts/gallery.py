@@ -1,21 +1,23 @@
 """The pictures of the README and the docs, all from the scene this program draws: names (default: all) -> docs/*.jpg.
 
-    scripts/gallery [demo presets dive] [--out docs] [--threads N]
+    scripts/gallery [NAME ...] [--out docs] [--threads N]
 
 demo: three moments of the film, as it comes and with -p strong. presets: one moment as every preset of the network in
-the box dreams it. dive: twelve frames of -p droste, from its first to the one that meets it again.
+the box dreams it. dive: twelve frames of -p droste, from its first to the one that meets it again. strength, layers:
+a row of one moment. still: what goes from one frame to the next. beats, inversion: what their scripts say.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
 import sheet_presets
+import sheet_still
 
 from pipeline import looks  # isort: skip  (before torch: it has threads sleep while they wait)
 
@@ -71,7 +73,36 @@ def dive(threads: int) -> Picture:
         )
 
 
-PICTURES: dict[str, Callable[[int], Picture]] = {"demo": demo, "presets": presets, "dive": dive}
+def moment(threads: int, **knobs: object) -> Picture:
+    """One frame, dreamed by itself."""
+    source = SceneSource.of(Input(size="480x270", start=str(STILL), end=str(STILL + 1)))
+    (dreamt,) = Dreamer(looks.of(threads=threads, quiet=True, **knobs)).walk(source)
+    return dreamt.picture
+
+
+def strength(threads: int) -> Picture:
+    """The same dream, laid on more and more."""
+    rising = {
+        f"--strength {value}": moment(threads, strength=value) for value in ("0.25", "0.5", "1", "1.5", "2")
+    }
+    return row(rising)
+
+
+def layers(threads: int) -> Picture:
+    """From strokes to creatures."""
+    names = ("strokes", "mixed3a", "mixed3b", "mixed4b", "mixed4c")
+    return row({f"--layers {name} --step 1": moment(threads, layers=name, step="1") for name in names})
+
+
+def row(tiles: Mapping[str, Picture]) -> Picture:
+    width = WIDE // len(tiles)
+    return np.concatenate([sheet_presets.named(picture, name, width) for name, picture in tiles.items()], 1)
+
+
+PICTURES: dict[str, Callable[[int], Picture]] = {
+    "demo": demo, "presets": presets, "dive": dive, "strength": strength, "layers": layers,
+    "still": sheet_still.still,
+}  # fmt: skip
 
 
 def main() -> None:

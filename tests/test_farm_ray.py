@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from pipeline.cli.video import main as dream_video
-from pipeline.errors import DeviceError
 from pipeline.farm.check import check
 from pipeline.farm.drive import Drive, Result
 from pipeline.farm.engine import Event, Told
@@ -37,8 +36,6 @@ def test_a_film_on_ray_is_the_same_though_its_worker_was_killed(
     clip = make_clip(frames=30, size=(48, 64))
     path = tmp_path / "jobs.yaml"
     path.write_text(yaml.safe_dump({"defaults": FLAGS, "jobs": [{"input": clip.name, "output": "f.mp4"}]}))
-    with pytest.raises(DeviceError, match="the cluster's machines have"):
-        Cluster.connect(address, tmp_path, cpus=10_000)
     jobs, found = read(path)
     (ready,) = check(jobs, tmp_path, found)
     results = [Result(Task.of(ready, threads=1, frames=240))]

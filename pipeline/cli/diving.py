@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.dive.feedback import FeedbackDive, LivingStill
     from pipeline.dreamt import Dreamt
 
-BEGUN = 120  # frames that a preview of a feedback dive walks: half a minute
+BEGUN = 72  # frames that a preview of a feedback dive walks
 
 
 def _dive(

@@ -21,7 +21,9 @@ PATIENCE = 13  # seconds until a cluster has answered, so that a command ends wi
 KNOCK = 4  # of them for a port to open
 GONE = 30  # seconds without an answer after which a cluster is lost; Ray ends the process after 60
 STORE = 100_000_000  # bytes
-PATIENT = {"RAY_health_check_timeout_ms": "60000", "RAY_raylet_start_wait_time_s": "180"}
+PATIENT = {
+    "RAY_health_check_timeout_ms": "60000", "RAY_raylet_start_wait_time_s": "180", "RAY_worker_niceness": "0",
+}  # fmt: skip
 TRY = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level=50)"
 
 
@@ -79,7 +81,7 @@ def _parts(address: str) -> tuple[str, int] | None:
 
 
 def _begin(ray: Any, quiet: dict[str, Any]) -> None:
-    """A cluster of this machine alone, which needs little memory, and none of the haste that notices lost ones."""
+    """A cluster of this machine alone, which needs little memory, none of the haste that notices lost ones, and a priority."""
     for name, value in PATIENT.items():
         os.environ.setdefault(name, value)
     try:

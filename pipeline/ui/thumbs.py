@@ -12,7 +12,7 @@ from pathlib import Path
 import imageio.v3 as iio
 
 from pipeline.atlas.dreams import Dreams
-from pipeline.atlas.plan import Chapter, Tile, chapters
+from pipeline.atlas.plan import Chapter, Row, Tile, chapters
 from pipeline.atlas.sheet import jpeg
 from pipeline.clip import Picture, Size
 from pipeline.errors import DreamError
@@ -42,25 +42,26 @@ def thumbs(
     made again the next time.
     """
     kept = (folder or cache()) / "layers"
-    plan = [_one_each(chapter, settings) for chapter in chapters(network, "", None, STEP, guided=False)]
-    wanted = [
-        (row, tile, kept / _name(network, tile))
-        for chapter in plan
-        for row in chapter.rows
-        for tile in row.tiles
-    ]
     dreams: Dreams | None = None
-    for row, tile, path in wanted:
-        picture = _read(path)
-        if picture is None:
-            heed()
-            dreams = dreams or _dreams(network, settings)
-            alone = Chapter("", "", (type(row)(row.name, row.about, (tile,)),), wide=True)
-            picture = next((picture for _, picture in dreams.pictures([alone])), None)
-            if picture is None:  # the layer sees nothing in so small a picture
-                continue
-            _write(path, picture)
-        yield Thumb(tile.layers, picture)
+    for chapter in chapters(network, "", None, STEP, guided=False):
+        for row in _one_each(chapter, settings).rows:
+            found = {tile: _read(kept / _name(network, tile)) for tile in row.tiles}
+            left = tuple(tile for tile in row.tiles if found[tile] is None)
+            dreams = dreams or (_dreams(network, settings) if left else None)
+            making = iter(dreams.pictures([_of(row, left)]) if dreams and left else ())
+            for tile in row.tiles:
+                picture = found[tile]
+                if picture is None:
+                    heed()
+                    _, picture = next(making, (tile, None))
+                    if picture is None:  # the layer sees nothing in so small a picture
+                        break
+                    _write(kept / _name(network, tile), picture)
+                yield Thumb(tile.layers, picture)
+
+
+def _of(row: Row, tiles: tuple[Tile, ...]) -> Chapter:
+    return Chapter("", "", (Row(row.name, row.about, tiles),), wide=True)
 
 
 def _one_each(chapter: Chapter, settings: Settings) -> Chapter:
@@ -69,8 +70,8 @@ def _one_each(chapter: Chapter, settings: Settings) -> Chapter:
     for row in chapter.rows:
         whole_step = [tile for tile in row.tiles if tile.step == STEP]
         own = [tile for tile in whole_step if tile.objective in ("", settings.dream.objective)]
-        rows.append(type(row)(row.name, row.about, tuple(own or whole_step[:1])))
-    return type(chapter)(chapter.title, chapter.about, tuple(rows), chapter.wide)
+        rows.append(Row(row.name, row.about, tuple(own or whole_step[:1])))
+    return Chapter(chapter.title, chapter.about, tuple(rows), chapter.wide)
 
 
 def _dreams(network: Network, settings: Settings) -> Dreams:

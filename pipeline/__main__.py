@@ -1,0 +1,6 @@
+"""`python -m pipeline`: dream-video, where its script is not at hand."""
+
+from pipeline.cli.video import main
+
+if __name__ == "__main__":
+    main()
