@@ -21,6 +21,8 @@ from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
 
+import pipeline  # noqa: F401  # isort: skip  (before torch: it has threads sleep while they wait)
+
 import loops
 import torch
 from bench_speed import NETWORKS, peak, steps, timed

@@ -18,27 +18,36 @@ import json
 import platform
 import statistics
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import NamedTuple
 
+import pipeline  # noqa: F401  # isort: skip  (before torch: it has threads sleep while they wait)
+
 import loops
 import torch
 from bench_walk import CORE, stages
+from steady_ways import Playing
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline import device
-from pipeline.clip import Size, fit
+from pipeline.clip import Shot, Size, fit
 from pipeline.dreamer import Dreamer
 from pipeline.net import tap, zoo
 from pipeline.net.cards import card
 from pipeline.net.targets import parse_targets
 from pipeline.ops.objectives import energy
+from pipeline.render import Write, render
+from pipeline.scene import demo_scene
 from pipeline.settings import Input
 from pipeline.sources import SceneSource
 from pipeline.stages import dream
 from pipeline.stages.dream import Look
+from pipeline.workdir import Workdir
 
 NETWORKS = {
     "googlenet": "inception4c",
@@ -208,7 +217,37 @@ def costs(quick: bool, tell: Callable[[str], None]) -> dict[str, float]:
         wall, cpu, _ = film(size, length, **knobs)
         found[name] = wall
         tell(f"  {name:22}{1000 * wall:8.0f} ms a frame, {1000 * cpu:6.0f} of CPU")
+    return found | lanes(usual, frames, tell)
+
+
+def lanes(size: Size, frames: int, tell: Callable[[str], None]) -> dict[str, float]:
+    """Seconds a frame of four shots, one after the other and side by side, with all threads between them."""
+    found = {}
+    rate = Fraction(size.height, 15)
+    scenes = [
+        demo_scene(size, rate, float(frames / rate), kind, seed)
+        for kind in ("slow", "fast")
+        for seed in (1, 2)
+    ]
+    source = Playing([scene.picture(index) for scene in scenes for index in range(frames)], rate)
+    shots = [Shot(first, first + frames) for first in range(0, 4 * frames, frames)]
+    for count in (1, 2):
+        dreamer = Dreamer(lanes=str(count))
+        next(dreamer.walk(source))  # warm
+        with tempfile.TemporaryDirectory() as folder, Workdir.open(Path(folder) / "work", {}) as work:
+            wall, cpu = perf_counter(), process_time()
+            render(source, dreamer, work, _unseen, lambda dreamt: None, shots)
+            wall, cpu = (perf_counter() - wall) / (4 * frames), (process_time() - cpu) / (4 * frames)
+        name = f"4 shots, {count} lanes"
+        found[name] = wall
+        tell(f"  {name:22}{1000 * wall:8.0f} ms a frame, {1000 * cpu:6.0f} of CPU")
     return found
+
+
+@contextmanager
+def _unseen(first: int) -> Iterator[Write]:
+    """Pictures go nowhere."""
+    yield lambda picture, frame: None
 
 
 def main() -> int:

@@ -123,7 +123,7 @@ def test_a_cluster_of_machines_that_cannot_do_their_part_is_refused_with_why(
 def test_what_fits_nowhere_is_refused_with_what_there_is(played: Cluster) -> None:
     played._check()
     played.cpus = 8
-    with pytest.raises(DeviceError, match="asks for 8 CPUs .* have 1 CPUs and 0 GPUs; 1 CPUs"):
+    with pytest.raises(DeviceError, match=r"asks for 8 CPUs .* have 1 CPUs and 0 GPUs; 1 CPUs"):
         played._check()
     played.cpus, played.gpus = 1, 1
     with pytest.raises(DeviceError, match="1 CPUs and 1 GPUs"):

@@ -81,7 +81,7 @@ def _parts(address: str) -> tuple[str, int] | None:
 
 
 def _begin(ray: Any, quiet: dict[str, Any]) -> None:
-    """A cluster of this machine alone, which needs little memory, none of the haste that notices lost ones, and a priority."""
+    """A cluster of this machine alone, which needs little memory and is not in haste to notice lost ones."""
     for name, value in PATIENT.items():
         os.environ.setdefault(name, value)
     try:
