@@ -67,7 +67,7 @@ class Dreamer:
         self.settings = settings
         self.device = device.pick(settings.speed.device)
         self.lanes = device.lanes(settings.speed.lanes, self.device)
-        self.keyframes = _keyframes(settings, self.device, self.lanes)
+        self.keyframes = Keyframes.of(settings, self.device, self.lanes)
         self.use_threads(settings.speed.threads)
         self.notes: list[str] = []
         self._turn = threading.Lock()
@@ -90,6 +90,11 @@ class Dreamer:
         """Dream each lane with so many CPU threads; 0: all cores between them. A dream's last bits depend on it."""
         apart = self.lanes if self.device.type == "cpu" else 1
         self.threads = device.use_threads(threads, apart)
+
+    def suit(self, shots: Sequence[Shot]) -> None:
+        """All shots of a film: enough of them to fill the lanes need no keyframes, unless they were asked for."""
+        if len(shots) >= self.lanes and self.settings.speed.keyframes == "auto":
+            self.keyframes = None
 
     def size(self, frame: Size) -> Size:
         """The size that frames of this size are dreamed at."""
@@ -278,13 +283,6 @@ class Dreamer:
 def _arrays(pictures: Tensor) -> list[NDArray[Any]]:
     """[L, 3, H, W] on the device as L of [H, W, 3] on the CPU."""
     return list(pictures.permute(0, 2, 3, 1).cpu().contiguous().numpy())
-
-
-def _keyframes(settings: Settings, on: torch.device, lanes: int) -> Keyframes | None:
-    """None where there are to be none, or where nothing is carried along the motion."""
-    every = device.keyframes(settings.speed.keyframes, on)
-    moves = settings.time.carry == "flow" and settings.time.flow != "none"
-    return Keyframes(every, lanes) if every and moves and settings.dream.iterations.constant != 0 else None
 
 
 def _load(settings: Settings) -> tap.Network:

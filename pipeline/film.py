@@ -76,17 +76,13 @@ def make(
 
 
 def _shots(source: Source, dreamer: Dreamer, work: Workdir, look: Callable[[Frame], None]) -> Sequence[Shot]:
-    """Those of the film, looked for where there are lanes to dream them side by side, or where they are known.
-
-    Enough shots to fill the lanes need no keyframes, unless they were asked for.
-    """
+    """Those of the film, looked for where there are lanes to dream them side by side, or where they are known."""
     if dreamer.lanes == 1 and not dreamer.keyframes and not work.knows_shots:
         return (WHOLE,)
     from pipeline.motion import shots_of  # noqa: PLC0415  needs torch, which a film that is not dreamed does without
 
     shots = work.shots(lambda: shots_of(source, dreamer.size, dreamer.motion, look))
-    if len(shots) >= dreamer.lanes and dreamer.settings.speed.keyframes == "auto":
-        dreamer.keyframes = None
+    dreamer.suit(shots)
     return shots
 
 

@@ -14,9 +14,13 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 
+import torch
+
+from pipeline import device
 from pipeline.clip import Clip, Flow, Shot, Size, Tick
 from pipeline.dreamt import Dreamt, Due, Key
 from pipeline.lanes import read_ahead
+from pipeline.settings import Settings
 from pipeline.stages.carry import Carried
 from pipeline.stages.flow import along, long, resized
 
@@ -72,6 +76,15 @@ class Keyframes:
 
     every: int
     lanes: int
+
+    @staticmethod
+    def of(settings: Settings, on: torch.device, lanes: int) -> Keyframes | None:
+        """None where there are to be none, or where nothing is carried along the motion."""
+        every = device.keyframes(settings.speed.keyframes, on)
+        moves = settings.time.carry == "flow" and settings.time.flow != "none"
+        return (
+            Keyframes(every, lanes) if every and moves and settings.dream.iterations.constant != 0 else None
+        )
 
     def begins(self, index: int, shot: Shot) -> bool:
         """Whether a window begins with this frame of a shot; its first one belongs to the first window."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
@@ -66,6 +66,9 @@ class Untouched:
 
     def size(self, frame: Size) -> Size:
         return fit(frame, self.settings.dream.dream_size)
+
+    def suit(self, shots: Sequence[Shot]) -> None:
+        """One frame after the other, whatever the shots."""
 
     def rehearse(self, clip: Clip) -> None:
         """Nothing is dreamed, so no schedule is read."""

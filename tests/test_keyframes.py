@@ -233,3 +233,11 @@ def test_stretches_hold_as_still_as_frames_in_turn_and_show_no_seam() -> None:
     assert keyed.amplitude == pytest.approx(in_turn.amplitude, rel=0.15)
     assert keyed.sharpness > 0.7 * in_turn.sharpness
     assert metrics.seam(flickers[1:], [7, 8, 15, 16]) < 1.7, "at a keyframe, and after it"
+
+
+def test_enough_shots_need_no_keyframes_unless_they_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "keyframes", lambda told, on: 4)  # as on a GPU
+    for told, shots, kept in (("auto", 2, False), ("auto", 1, True), ("4", 2, True)):
+        by = dreamer(4, 2, keyframes=told)
+        by.suit([Shot(9 * k, 9 * k + 9) for k in range(shots)])
+        assert (by.keyframes is not None) == kept

@@ -28,6 +28,7 @@ class Dive(Dreamer):
         settings = settings.hearing(source.pulse)
         super().__init__(settings, network=network)
         self.settings: ZoomSettings = settings
+        self.keyframes = None  # what it carries is no film's motion
         self.source = source
         seen = self.size(source.clip.size)
         self.controls.check(self.look, seen)

@@ -168,6 +168,8 @@ class Opened:
                 extras(dreamt)
                 count(dreamt)
 
+            if work.knows_shots:
+                self.dreamer.suit(work.shots(self.shots))
             with work.noting():
                 render(self.source, self.dreamer, work, writing.reel(work), watch, shots)
             frames = sum(end - first for first, end in self.task.group)
