@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import overrides
-from pipeline.clip import Clip
 from pipeline.errors import UsageError, did_you_mean
 from pipeline.net.cards import card, is_code
 from pipeline.overrides import Layer
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.clip import Clip
 
 OWN = ("layers", "objective", "smooth", "dream_size", "octaves", "octave_scale", "step", "jitter")
 INVERT = {"iterations": "200", "octaves": 1, "dream_size": "max:480"}  # what suits rebuilding a picture

@@ -4,7 +4,8 @@
 
 demo: three moments of the film, as it comes and with -p strong. presets: one moment as every preset of the network in
 the box dreams it. dive: twelve frames of -p droste, from its first to the one that meets it again. strength, layers:
-a row of one moment. still: what goes from one frame to the next. beats, inversion: what their scripts say.
+a row of one moment. still: what goes from one frame to the next. beats: a drum loop and what it drives. inversion:
+what layers know. The picture of the page takes a browser: scripts/shoot_page.py.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import sheet_beats
+import sheet_inversion
 import sheet_presets
 import sheet_still
 
@@ -101,7 +104,7 @@ def row(tiles: Mapping[str, Picture]) -> Picture:
 
 PICTURES: dict[str, Callable[[int], Picture]] = {
     "demo": demo, "presets": presets, "dive": dive, "strength": strength, "layers": layers,
-    "still": sheet_still.still,
+    "still": sheet_still.still, "beats": sheet_beats.beats, "inversion": sheet_inversion.inversion,
 }  # fmt: skip
 
 

@@ -1,11 +1,10 @@
 """A picture of a dream that goes with the beat: a drum loop this script plays, the strength it drives, and frames.
 
-python scripts/sheet_beats.py --out docs/beats.jpg
+scripts/gallery beats
 """
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from pipeline import hearing, looks  # isort: skip  (before torch: it has thread
 from pipeline.clip import Picture
 from pipeline.dreamer import Dreamer
 from pipeline.sources import SceneSource
-from pipeline.stages import sound, stills
+from pipeline.stages import sound
 
 STRENGTH = "0.1+1.1*beat(t)"
 FRAMES = 30
@@ -80,27 +79,22 @@ def labelled(picture: Picture, seconds: float, strength: float) -> Picture:
     return np.concatenate([small, bar])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=0)
-    asked = parser.parse_args()
+def beats(threads: int) -> Picture:
+    """The loop, the strength, and five frames."""
     with tempfile.TemporaryDirectory() as folder:
         song = Path(folder) / "drums.m4a"
         track = drums(3)
         sound.write(song, track)
         plain = looks.of(
             preset="strong", strength=STRENGTH, beats=str(song), size="432x243", end=str(FRAMES), quiet=True,
-            threads=asked.threads,
+            threads=threads,
         )  # fmt: skip
         source = SceneSource.of(plain.input)
         settings = hearing.heard(plain, source)
     pulse, rate = settings.pulse, float(source.clip.rate)
     assert pulse is not None
     values = [settings.dream.strength.at(n, n / rate) for n in range(FRAMES)]
-    beats = [n / rate for n in range(FRAMES) if pulse.count(n / rate) > pulse.count((n - 1) / rate)]
+    heard = [n / rate for n in range(FRAMES) if pulse.count(n / rate) > pulse.count((n - 1) / rate)]
     pictures = [
         labelled(dreamt.picture, dreamt.frame.index / rate, values[dreamt.frame.index])
         for dreamt in Dreamer(settings).walk(source)
@@ -110,12 +104,7 @@ def main() -> None:
     row = np.concatenate(spaced, 1)[:, :-GAP]
     width, seconds = row.shape[1], FRAMES / rate
     strips = [
-        heard_panel(width, track[: round(seconds * sound.RATE)], beats, seconds),
+        heard_panel(width, track[: round(seconds * sound.RATE)], heard, seconds),
         strength_panel(width, values),
     ]
-    stills.write(asked.out, np.ascontiguousarray(np.concatenate([*strips, row])))
-    print(f"{asked.out}: {asked.out.stat().st_size / 1024:.0f} KB")
-
-
-if __name__ == "__main__":
-    main()
+    return np.ascontiguousarray(np.concatenate([*strips, row]))

@@ -1,19 +1,15 @@
 """What layers of the network in the box still know of the drawn scene: a row of pictures, as one JPEG.
 
-python scripts/sheet_inversion.py --out docs/inversion.jpg
+scripts/gallery inversion
 """
 
 from __future__ import annotations
-
-import argparse
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from pipeline import looks  # isort: skip  (before torch: it has threads sleep while they wait)
 
-from pipeline.atlas.sheet import jpeg
 from pipeline.clip import Flow, Picture, Tick
 from pipeline.dreamer import Dreamer
 from pipeline.net import zoo
@@ -30,25 +26,17 @@ def named(picture: Picture, name: str) -> Picture:
     return np.concatenate([picture, bar])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, default=Path("docs/inversion.jpg"))
-    out = parser.parse_args().out
+def inversion(threads: int) -> Picture:
+    """As it is, and rebuilt from layers nearer and further."""
     source, network = SceneSource.of(Input(size=SIZE)), zoo.load("builtin")
     frame = next(source.across(1))
     cells = [named(frame.picture, "as it is")]
     for layer in LAYERS:
-        dreamer = Dreamer(looks.of(objective="invert", layers=layer), network=network)
+        dreamer = Dreamer(looks.of(objective="invert", layers=layer, threads=threads), network=network)
         done = dreamer.dream(Tick(frame, Flow.none(frame.size)), clip=source.clip)
         wrong = np.sqrt(np.square(done.picture.astype(float) - frame.picture).mean())
         print(f"{layer:10} {wrong:5.1f} grey levels from the picture", flush=True)
         cells.append(named(done.picture, layer))
     half = len(cells) // 2
     rows = [np.concatenate(row, 1) for row in (cells[:half], cells[half:])]
-    out.write_bytes(jpeg(np.concatenate(rows)))
-
-
-if __name__ == "__main__":
-    main()
+    return np.concatenate(rows)

@@ -1,14 +1,10 @@
 """A picture of how a dream holds still: what goes from one frame of the drawn scene to the next, and what is added.
 
-python scripts/sheet_still.py --out docs/still.jpg
+scripts/gallery still
 """
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
-import cv2
 import numpy as np
 from sheet_presets import named
 
@@ -57,18 +53,3 @@ def grey(layer: Plane) -> Picture:
 
 def uint8(plane: Plane) -> Picture:
     return np.rint(255 * np.clip(plane, 0, 1)).astype(np.uint8)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, default=Path("docs/still.jpg"))
-    out = parser.parse_args().out
-    whole = still()
-    cv2.imwrite(str(out), whole[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
-    print(f"{out}: {whole.shape[1]}x{whole.shape[0]}, {out.stat().st_size >> 10} KB")
-
-
-if __name__ == "__main__":
-    main()

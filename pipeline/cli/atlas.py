@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 ABOUT = "What every layer of a network dreams, on your own picture: a page to choose from."
 INPUTS = "a picture, or a clip, of which the middle frame is taken"
+EXAMPLES = (
+    ("dream-atlas photo.jpg", "a page and a sheet in photo_atlas/"),
+    ("dream-atlas photo.jpg --channels mixed4a#0-23", "and these channels, each alone"),
+    ("dream-atlas clip.mp4 --start 3s -o atlas/", "of the frame in the middle of what is left"),
+    ("dream-atlas photo.jpg --model googlenet", "the layers of another network"),
+)
 LONG = 120.0  # seconds from which a shorter way is offered
 PLAIN_EVERY = 10.0  # seconds between two plain lines
 
@@ -34,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: Sequence[str]) -> None:
-    asked = options.read("dream-atlas", ABOUT, args, model=AtlasSettings, inputs=INPUTS)
+    asked = options.read("dream-atlas", ABOUT, args, model=AtlasSettings, inputs=INPUTS, examples=EXAMPLES)
     if asked.settings.run.presets:
         for name, path in looks.presets(AtlasSettings).items():
             print(f"{name:16} {looks.headline(path)}")

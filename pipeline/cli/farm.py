@@ -11,10 +11,18 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, subcommand
 
+from pipeline.cli.reading import parsed
 from pipeline.cli.video import guarded
 from pipeline.errors import UsageError
 
 ABOUT = "Dream on a list of films: many clips, many machines."
+EXAMPLES = (
+    ("dream-farm plan jobs.yaml", "what would run, and how long it takes"),
+    ("dream-farm run jobs.yaml", "runs it; again, it goes on"),
+    ("dream-farm run jobs.yaml --engine ray", "on all machines of a Ray cluster"),
+    ("dream-farm status jobs.yaml", "what is done"),
+    ("dream-farm export jobs.yaml --shell jobs.txt", "a command for each job"),
+)
 Jobs = Annotated[Positional[Path], arg(metavar="JOBS", help="a list of jobs, .yaml or .toml")]
 
 
@@ -129,13 +137,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: Sequence[str]) -> None:
-    command: Run | Plan | Status | Export | Task = tyro.cli(
-        Command,
-        prog="dream-farm",
-        description=ABOUT,
-        args=list(args),
-        config=(OmitArgPrefixes, OmitSubcommandPrefixes, FlagCreatePairsOff),
-        compact_help=False,
+    markers = (OmitArgPrefixes, OmitSubcommandPrefixes, FlagCreatePairsOff)
+    command: Run | Plan | Status | Export | Task = parsed(
+        Command, "dream-farm", ABOUT, args, markers, EXAMPLES
     )
     from pipeline.cli import farming  # media libraries, which --help does without
 

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, make_dataclass
 from pathlib import Path
 from subprocess import list2cmdline
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Optional, get_args, get_origin
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction, UseCounterAction
 
 from pipeline import looks, overrides, settings
+from pipeline.cli.reading import Examples, parsed
 from pipeline.errors import UsageError
 from pipeline.net.cards import is_code
 from pipeline.overrides import Layer
@@ -28,6 +29,10 @@ from pipeline.settings.knob import facts as facts_of
 
 ENVIRONMENT = "DREAM_"
 METAVARS = {int: "N", float: "X", str: "WORD"}
+UNSET_AT_0 = ("preview", "preview_seconds", "bpm")
+# With these tyro need not load its checker of types, which takes longer than all else it does.
+Text = Optional[str]  # noqa: UP045
+Texts = UseAppendAction[tuple]  # type: ignore[type-arg]
 
 
 @dataclass(frozen=True)
@@ -55,20 +60,18 @@ def read(
     model: type[Settings] = Settings,
     inputs: str = INPUTS,
     preview: int = 1,
+    examples: Examples = (),
 ) -> Asked:
     """Parse a command line. Raises UsageError; prints and exits for --help and for flags that are not there.
 
     model: the settings of this door. inputs: what its INPUT may be. preview: frames of --preview without a number.
+    examples: commands that --help ends with, and what they do.
     """
-    parsed = tyro.cli(
-        _flags(model, inputs),
-        prog=prog,
-        description=about,
-        args=_with_preview_count(args, preview),
-        config=(OmitArgPrefixes, FlagCreatePairsOff),
-        compact_help=False,
+    counted = _with_preview_count(args, preview)
+    door = parsed(
+        _flags(model, inputs), prog, about, counted, (OmitArgPrefixes, FlagCreatePairsOff), examples
     )
-    given = {group: _given(asdict(getattr(parsed, group))) for group, _ in _groups(model)}
+    given = {group: _given(asdict(getattr(door, group))) for group, _ in _groups(model)}
     run = given["run"]
     layers = [looks.preset(name, model) for name in run.get("preset", ())]
     layers += [overrides.read_tables(Path(name)) for name in run.get("config", ())]
@@ -90,7 +93,7 @@ def read(
             file=sys.stderr,
         )
     again = list2cmdline if os.name == "nt" else shlex.join
-    return Asked(parsed.source, merged, origins, again([prog, *args]), made)
+    return Asked(door.source, merged, origins, again([prog, *args]), made)
 
 
 def explain(asked: Asked) -> str:
@@ -118,7 +121,7 @@ def _flags(model: type[Settings], inputs: str) -> type[Any]:
         (name, group, field(default_factory=group)) for name, group in _groups(model)
     ]
     source = Annotated[
-        Positional[str | None],
+        Positional[Text],
         tyro.conf.arg(
             metavar="INPUT",
             help=inputs,
@@ -133,27 +136,35 @@ def _groups(model: type[Settings]) -> Iterator[tuple[str, type[Any]]]:
         table = about.annotation
         assert isinstance(table, type)
         if offered := model.OFFERED.get(group, tuple(table.model_fields)):
-            yield group, make_dataclass(group.title(), [_flag_field(table, name) for name in offered])
+            fields = [_flag_field(table, name) for name in offered]
+            yield group, make_dataclass(group.title(), fields, namespace={"__doc__": table.__doc__})
 
 
 def _flag_field(model: type[Group], name: str) -> tuple[str, Any, Any]:
     """One flag: (name, type, default). Values are text; settings.resolve reads and checks them."""
     about, facts = model.model_fields[name], facts_of(model, name)
     kind, default = about.annotation, getattr(about.default, "text", about.default)
-    said = kind is bool or default in (None, "", ())
+    switch = kind is bool or name == "verbose"
+    said = switch or default in (None, "", ()) or name in UNSET_AT_0
+    hints = (facts["unit"], "" if said else f"default: {_plain(default)}")
+    hint = ", ".join(filter(None, hints))
     argument = tyro.conf.arg(
-        help=", ".join(filter(None, (about.description, facts["unit"]))),
-        help_behavior_hint="" if said else f"(default: {default})",
+        help=about.description,
+        help_behavior_hint=f"({hint})" if hint else "",
         aliases=[f"-{facts['short']}"] if facts["short"] else None,
-        metavar=facts["metavar"] or _metavar(kind),
+        metavar=None if switch else facts["metavar"] or _metavar(kind),
     )
     if name == "verbose":
         return name, Annotated[UseCounterAction[int], argument], 0
     if kind is bool:
         return name, Annotated[bool, argument], False
     if get_origin(kind) is tuple:
-        return name, Annotated[UseAppendAction[tuple[str, ...]], argument], ()
-    return name, Annotated[str | None, argument], None
+        return name, Annotated[Texts, argument], ()
+    return name, Annotated[Text, argument], None
+
+
+def _plain(default: object) -> object:
+    return f"{default:g}" if isinstance(default, float) else default
 
 
 def _metavar(kind: Any) -> str:

@@ -12,6 +12,14 @@ from pipeline.cli import options, signals
 from pipeline.errors import INTERRUPTED, DreamError, printable
 
 ABOUT = "Dream on a film: DeepDream that holds still while the picture moves."
+EXAMPLES = (
+    ("dream-video clip.mp4", "writes clip_dream.mp4"),
+    ("dream-video clip.mp4 --preview", "one frame of it first, as clip_preview.png"),
+    ("dream-video clip.mp4 -p strokes --strength 0.7", "another look, and a little less of it"),
+    ("dream-video clip.mp4 --layers mixed4b --end 5s", "of another layer, the first five seconds"),
+    ('dream-video "shot.%04d.png" -o "out.%04d.png"', "numbered pictures in and out"),
+    ("dream-video --demo", "a scene this program draws"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,7 +70,7 @@ def _print_to_nobody() -> None:
 
 
 def _run(args: Sequence[str]) -> None:
-    asked = options.read("dream-video", ABOUT, args)
+    asked = options.read("dream-video", ABOUT, args, examples=EXAMPLES)
     if asked.settings.run.presets:
         for name, path in looks.presets().items():
             print(f"{name:16} {looks.headline(path)}")

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 ABOUT = "Dive into a picture: an endless DeepDream zoom, sharp at every depth."
 INPUTS = "a picture, noise, colour:#203040, gradient:#000,#f80, or a clip"
+EXAMPLES = (
+    ("dream-zoom photo.jpg", "20 seconds down into it, as photo_dive.mp4"),
+    ("dream-zoom photo.jpg --preview", "twelve frames along the way first, small"),
+    ("dream-zoom photo.jpg --loop -p droste", "one that ends where it began"),
+    ("dream-zoom photo.jpg --zoom 0.3 --turn 12 --seconds 40", "slower, turning, longer"),
+    ("dream-zoom noise --size 1280x720 -o out.mp4", "out of nothing"),
+)
 SHEET = 12  # frames of a preview
 SMALL = "max:208"  # size of a preview's frames: its masters are half as large again
 
@@ -28,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: Sequence[str]) -> None:
-    asked = options.read("dream-zoom", ABOUT, args, model=ZoomSettings, inputs=INPUTS, preview=SHEET)
+    asked = options.read(
+        "dream-zoom", ABOUT, args, model=ZoomSettings, inputs=INPUTS, preview=SHEET, examples=EXAMPLES
+    )
     if asked.settings.run.presets:
         for name, path in looks.presets(ZoomSettings).items():
             print(f"{name:16} {looks.headline(path)}")

@@ -21,8 +21,8 @@ class Speed(Group):
     )
     keyframes: Annotated[str, StringConstraints(pattern=r"^(auto|off|[2-9]|[1-9]\d)$")] = knob(
         "auto",
-        "of a shot longer than its lanes' share each so many frames first, then those between side by side; "
-        "auto: 8 on a GPU, else off",
+        "dream every so many frames of a long shot first, then those between side by side, in as many lanes; "
+        "auto: every 8th on a GPU, else off",
         metavar="auto|off|N",
     )
     tile: Annotated[str, StringConstraints(pattern=r"^(auto|off|[1-9]\d{2,4})$")] = knob(
