@@ -202,7 +202,7 @@ class Workdir:
     def kept(self) -> str:
         """What an interruption leaves, for people."""
         if not self.segments:
-            return "Nothing is kept yet: less than a shot, or two seconds of it, was done."
+            return "Nothing is kept yet: not two seconds of a shot were done. The same command begins again."
         return f"{self.frames} frames are kept in {self.folder}; the same command goes on."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,14 @@ from torch import nn
 from pipeline.clip import Clip, Frame, Picture, Segment, Size
 from pipeline.net.cards import Card
 from pipeline.net.tap import Network
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _as_in_a_terminal() -> None:
+    """A shell starts what runs in its background deaf to Ctrl-C, and nohup to a closed terminal."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

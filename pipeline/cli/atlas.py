@@ -23,13 +23,13 @@ from pipeline.settings.atlas import AtlasSettings, channels_of
 if TYPE_CHECKING:
     from pipeline.clip import Clip, Frame
 
-ABOUT = "What every layer of a network dreams, on your own picture: a page to choose from."
+ABOUT = "What every layer of a network dreams on your own picture: a page to choose from."
 INPUTS = "a picture, or a clip, of which the middle frame is taken"
 EXAMPLES = (
-    ("dream-atlas photo.jpg", "a page and a sheet in photo_atlas/"),
-    ("dream-atlas photo.jpg --channels mixed4a#0-23", "and these channels, each alone"),
-    ("dream-atlas clip.mp4 --start 3s -o atlas/", "of the frame in the middle of what is left"),
-    ("dream-atlas photo.jpg --model googlenet", "the layers of another network"),
+    ("dream-atlas photo.jpg", "writes photo_atlas/, a page"),
+    ("dream-atlas photo.jpg --channels mixed4a#0-23", "these channels too"),
+    ("dream-atlas clip.mp4 --start 3s -o atlas", "a frame from there on"),
+    ("dream-atlas photo.jpg --model googlenet", "another network's layers"),
 )
 LONG = 120.0  # seconds from which a shorter way is offered
 PLAIN_EVERY = 10.0  # seconds between two plain lines

@@ -16,6 +16,7 @@ from pipeline.settings.zoom import ZoomSettings
 from pipeline.sources.zoom import ZoomSource
 
 if TYPE_CHECKING:
+    from pipeline.cli.options import Asked
     from pipeline.clip import Picture
     from pipeline.dive.exact import ExactDive
     from pipeline.dive.feedback import FeedbackDive, LivingStill
@@ -73,7 +74,7 @@ def _progress(settings: ZoomSettings, source: ZoomSource) -> Progress:
 
 
 def film(
-    source: ZoomSource, settings: ZoomSettings, name: str, destination: Destination, command: str
+    source: ZoomSource, settings: ZoomSettings, name: str, destination: Destination, asked: Asked
 ) -> None:
     started, progress = monotonic(), _progress(settings, source)
     work = destination.work_folder(settings.run.workdir)
@@ -92,7 +93,7 @@ def film(
                 progress(dreamt)
                 stop_if_asked()
 
-            made = make(source, dive, destination, progress.start, watch, command)
+            made = make(source, dive, destination, progress.start, watch, asked.command)
     finally:
         progress.close()
     if isinstance(dive, ExactDive) and not settings.run.keep:
@@ -100,6 +101,8 @@ def film(
     for note in made.notes:
         progress.note(note)
     progress.note(f"{made.path}: {made.frames} frames in {duration(monotonic() - started)}")
+    for offer in asked.offers():
+        progress.note(offer)
     progress.note(f"network {settings.dream.model}: {dive.network.licence}")
 
 

@@ -17,7 +17,7 @@ from pipeline.errors import UsageError
 
 ABOUT = "Dream on a list of films: many clips, many machines."
 EXAMPLES = (
-    ("dream-farm plan jobs.yaml", "what would run, and how long it takes"),
+    ("dream-farm plan jobs.yaml", "what would run, and how long"),
     ("dream-farm run jobs.yaml", "runs it; again, it goes on"),
     ("dream-farm run jobs.yaml --engine ray", "on all machines of a Ray cluster"),
     ("dream-farm status jobs.yaml", "what is done"),

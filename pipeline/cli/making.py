@@ -124,9 +124,17 @@ def _film(source: Source, destination: Destination, asked: options.Asked) -> Non
     dreamer, progress = _film_ready(source, asked)
     from pipeline.film import make
 
+    progress.note(_beginning(source, dreamer, destination.path))
     with watched(progress, silent=settings.run.quiet) as watch:
         made = make(source, dreamer, destination, progress.start, watch, asked.command, progress.look)
-    _tell(made, dreamer, progress, monotonic() - started)
+    _tell(made, dreamer, progress, monotonic() - started, asked)
+
+
+def _beginning(source: Source, dreamer: Dreamer, path: Path) -> str:
+    """What is about to be dreamed, and where it goes."""
+    clip, dream = source.clip, dreamer.settings.dream
+    frames = "1 frame" if clip.frames == 1 else f"{clip.frames or 'some'} frames"
+    return f"{clip.name}: {frames} of {clip.size}, dreamed by {dream.model} {dream.layers}, to {path}"
 
 
 def _piece(
@@ -143,7 +151,7 @@ def _piece(
 
     with watched(progress, silent=settings.run.quiet) as watch:
         made = redo(piece, source, dreamer, destination, begin, watch)
-    _tell(made, dreamer, progress, monotonic() - started)
+    _tell(made, dreamer, progress, monotonic() - started, asked)
 
 
 @contextmanager
@@ -161,10 +169,12 @@ def watched(progress: Progress, *, silent: bool) -> Iterator[Watch]:
         progress.close()
 
 
-def _tell(made: Made, dreamer: Dreamer, progress: Progress, seconds: float) -> None:
+def _tell(made: Made, dreamer: Dreamer, progress: Progress, seconds: float, asked: options.Asked) -> None:
     for note in made.notes:
         progress.note(note)
     progress.note(f"{made.path}: {made.frames} frames in {duration(seconds)}")
+    for offer in asked.offers():
+        progress.note(offer)
     progress.note(f"network {dreamer.settings.dream.model}: {dreamer.network.licence}")
 
 
@@ -187,7 +197,14 @@ def _preview(source: Source, name: str, asked: options.Asked) -> None:
     stills.write(path, picture, recipe(dreamer))
     for note in dreamer.controls.notes:
         progress.note(note)
-    progress.note(f"{path}: {progress.done} of the film's frames, as they will be dreamed")
+    shown = (
+        "a frame of the film, as it"
+        if progress.done == 1
+        else f"{progress.done} of the film's frames, as they"
+    )
+    progress.note(f"{path}: {shown} will be dreamed. Without --preview: the film")
+    for offer in asked.offers():
+        progress.note(offer)
 
 
 def _photographs(name: str, out: str | None) -> list[Path] | None:

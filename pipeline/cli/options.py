@@ -5,6 +5,7 @@ defaults < the network's own < preset < config file < environment < flags < --se
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shlex
@@ -23,12 +24,15 @@ from pipeline.cli.reading import Examples, parsed
 from pipeline.errors import UsageError
 from pipeline.net.cards import is_code
 from pipeline.overrides import Layer
-from pipeline.settings import Settings
+from pipeline.settings import Dream, Settings
 from pipeline.settings.knob import Group
 from pipeline.settings.knob import facts as facts_of
 
 ENVIRONMENT = "DREAM_"
+TYPED = "DREAM_TYPED"  # what was typed to run a door, where that is a script of the checkout
 METAVARS = {int: "N", float: "X", str: "WORD"}
+BUILTIN = "builtin"
+STRONGEST = facts_of(Dream, "strength")["high"]
 UNSET_AT_0 = ("preview", "preview_seconds", "bpm")
 # With these tyro need not load its checker of types, which takes longer than all else it does.
 Text = Optional[str]  # noqa: UP045
@@ -47,6 +51,17 @@ class Asked:
     origins: dict[str, str]
     command: str = ""
     made: Mapping[str, str] = field(default_factory=dict)
+
+    def offers(self) -> list[str]:
+        """Commands for the same with more of the dream, and with less; none where the strength is a schedule."""
+        now, out = self.settings.dream.strength.constant, self.settings.output.out
+        if not now or not self.settings.dream.iterations.constant or out == "-":
+            return []
+        prog, _, words = self.command.partition(" ")
+        prog = os.environ.get(TYPED, prog)
+        over = "" if self.settings.output.yes else " -y"
+        ways = (("stronger", min(STRONGEST, now * 1.5)), ("calmer", now / 2))
+        return [f"{name}: {prog} {words} --strength {to:.3g}{over}" for name, to in ways if to != now]
 
 
 INPUTS = "a clip, a still, a folder of pictures, frame.%04d.png, or a glob in quotes"
@@ -136,17 +151,22 @@ def _groups(model: type[Settings]) -> Iterator[tuple[str, type[Any]]]:
         table = about.annotation
         assert isinstance(table, type)
         if offered := model.OFFERED.get(group, tuple(table.model_fields)):
-            fields = [_flag_field(table, name) for name in offered]
-            yield group, make_dataclass(group.title(), fields, namespace={"__doc__": table.__doc__})
+            own = looks.own_defaults(BUILTIN, model).values.get(group, {})
+            fields = [_flag_field(table, name, own.get(name)) for name in offered]
+            yield group, make_dataclass(group.title(), fields, namespace={"__doc__": inspect.getdoc(table)})
 
 
-def _flag_field(model: type[Group], name: str) -> tuple[str, Any, Any]:
-    """One flag: (name, type, default). Values are text; settings.resolve reads and checks them."""
+def _flag_field(model: type[Group], name: str, own: Any) -> tuple[str, Any, Any]:
+    """One flag: (name, type, default). Values are text; settings.resolve reads and checks them.
+
+    own: the default that the network in the box has for it; None: the setting's.
+    """
     about, facts = model.model_fields[name], facts_of(model, name)
     kind, default = about.annotation, getattr(about.default, "text", about.default)
     switch = kind is bool or name == "verbose"
-    said = switch or default in (None, "", ()) or name in UNSET_AT_0
-    hints = (facts["unit"], "" if said else f"default: {_plain(default)}")
+    unset = switch or default in (None, "", ()) or name in UNSET_AT_0
+    said = f"default: {own}, the network's own" if own is not None else f"default: {_plain(default)}"
+    hints = (facts["unit"], "" if unset and own is None else said)
     hint = ", ".join(filter(None, hints))
     argument = tyro.conf.arg(
         help=about.description,

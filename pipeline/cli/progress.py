@@ -88,7 +88,7 @@ class Progress(Teller):
         if self.done == self._from + 2 and self.style in ("bar", "plain"):
             self._estimate(now - self._after_first)
         if self._bar is not None:
-            self._bar.set_postfix_str(f"{self.octaves}x{dreamt.steps} steps, strength {dreamt.rms:.1f}")
+            self._bar.set_postfix_str(f"{self.octaves}x{dreamt.steps} steps, {dreamt.rms:.0f} grey levels")
             self._bar.update(self.done - self._bar.n)
         elif self.style == "json":
             self._json(dreamt, now)

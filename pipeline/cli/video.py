@@ -14,9 +14,9 @@ from pipeline.errors import INTERRUPTED, DreamError, printable
 ABOUT = "Dream on a film: DeepDream that holds still while the picture moves."
 EXAMPLES = (
     ("dream-video clip.mp4", "writes clip_dream.mp4"),
-    ("dream-video clip.mp4 --preview", "one frame of it first, as clip_preview.png"),
-    ("dream-video clip.mp4 -p strokes --strength 0.7", "another look, and a little less of it"),
-    ("dream-video clip.mp4 --layers mixed4b --end 5s", "of another layer, the first five seconds"),
+    ("dream-video clip.mp4 --preview", "one frame of it, in seconds"),
+    ("dream-video clip.mp4 -p strokes --strength 0.7", "another look, less of it"),
+    ("dream-video clip.mp4 --layers mixed4b --end 5s", "another layer, five seconds"),
     ('dream-video "shot.%04d.png" -o "out.%04d.png"', "numbered pictures in and out"),
     ("dream-video --demo", "a scene this program draws"),
 )

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 ABOUT = "Dive into a picture: an endless DeepDream zoom, sharp at every depth."
 INPUTS = "a picture, noise, colour:#203040, gradient:#000,#f80, or a clip"
 EXAMPLES = (
-    ("dream-zoom photo.jpg", "20 seconds down into it, as photo_dive.mp4"),
-    ("dream-zoom photo.jpg --preview", "twelve frames along the way first, small"),
+    ("dream-zoom photo.jpg", "writes photo_dive.mp4, 20 seconds"),
+    ("dream-zoom photo.jpg --preview", "twelve small frames of it first"),
     ("dream-zoom photo.jpg --loop -p droste", "one that ends where it began"),
-    ("dream-zoom photo.jpg --zoom 0.3 --turn 12 --seconds 40", "slower, turning, longer"),
+    ("dream-zoom photo.jpg --zoom 0.3 --turn 12", "slower, and turning"),
     ("dream-zoom noise --size 1280x720 -o out.mp4", "out of nothing"),
 )
 SHEET = 12  # frames of a preview
@@ -81,7 +81,7 @@ def _make(asked: options.Asked) -> None:
     destination = Destination.of(out or f"{_stem(name)}_dive.mp4", name, source)
     going_on = destination.work_folder(settings.run.workdir).exists() and not settings.run.fresh
     destination.check(source, overwrite=settings.output.yes, going_on=going_on)
-    diving.film(source, settings, name, destination, asked.command)
+    diving.film(source, settings, name, destination, asked)
 
 
 def _small(settings: ZoomSettings) -> ZoomSettings:

@@ -21,6 +21,8 @@ MOST = 96
 
 
 class Atlas(Group):
+    """What the page shows besides every layer."""
+
     channels: str | None = knob(
         None,
         "also single channels of this layer: LAYER for some across it, or which: mixed4a#0-47, mixed4a#3+12",

@@ -10,10 +10,13 @@ from pipeline.settings.knob import Group, Number, knob, seconds_of, shares
 
 
 class Dream(Group):
+    """What it looks like. Each NUMBER may change through the film: "0s:(0), 3s:(1)"."""
+
     model: str = knob(
         "builtin",
         "network: builtin, googlenet, vgg16 ... (any convolutional one of torchvision), bvlc_googlenet, "
         "timm:NAME, or package.module:function, which runs code of yours",
+        metavar="NAME",
     )
     weights: str | None = knob(
         None, "weights of that network, .safetensors or .pth, instead of a download", metavar="FILE"
@@ -78,6 +81,8 @@ class Dream(Group):
 
 
 class Time(Group):
+    """How it holds still as the picture moves, and what it hears."""
+
     steadiness: Number = knob(
         "0.9", "how much of the dream is carried along the motion to the next frame", low=0, high=0.99
     )

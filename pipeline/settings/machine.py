@@ -10,14 +10,16 @@ from pipeline.settings.knob import Group, knob
 
 
 class Speed(Group):
+    """Leave these alone: what suits the machine is found."""
+
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = knob(
-        "auto", "cuda, cuda:1, mps or cpu; auto takes the first there is"
+        "auto", "what computes; auto: the first there is", metavar="auto|cuda|cuda:1|mps|cpu"
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = knob(
         "auto", "of the network; auto: bf16 where the machine computes in it, else fp32. The picture is fp32"
     )
     lanes: Annotated[str, StringConstraints(pattern=r"^(auto|[1-9]\d?)$")] = knob(
-        "auto", "shots dreamed side by side, auto or a number; more than 1 looks for the cuts first"
+        "auto", "shots dreamed side by side; more than 1 looks for the cuts first", metavar="auto|N"
     )
     keyframes: Annotated[str, StringConstraints(pattern=r"^(auto|off|[2-9]|[1-9]\d)$")] = knob(
         "auto",
@@ -27,13 +29,18 @@ class Speed(Group):
     )
     tile: Annotated[str, StringConstraints(pattern=r"^(auto|off|[1-9]\d{2,4})$")] = knob(
         "auto",
-        "side of the pieces that large pictures are dreamed in: auto (1024), off, or pixels; bounds the memory",
+        "side of the pieces that large pictures are dreamed in, in pixels; auto: 1024; bounds the memory",
+        metavar="auto|off|N",
     )
     threads: int = knob(0, "CPU threads of each lane; 0: all cores between them", low=0, high=1024)
 
 
 class Run(Group):
-    preset: tuple[str, ...] = knob((), "a look from the box (--presets lists them)", short="p")
+    """Where settings come from, and how this run goes."""
+
+    preset: tuple[str, ...] = knob(
+        (), "a look from the box (--presets lists them)", short="p", metavar="NAME"
+    )
     config: tuple[str, ...] = knob((), "settings from a TOML or YAML file", short="c", metavar="FILE")
     like: str | None = knob(None, "settings of a film this program made", metavar="FILE")
     set: tuple[str, ...] = knob((), "one setting by its full name, above all else", metavar="a.b=v")

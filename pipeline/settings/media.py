@@ -8,8 +8,10 @@ from pipeline.settings.knob import Group, knob
 
 
 class Input(Group):
+    """What is taken of what comes in."""
+
     start: str | None = knob(
-        None, "first frame: a number from 0, or a time (1.5s, 00:00:01.5)", metavar="FRAME|TIME"
+        None, "first frame: a number from 0, or a time: 1.5s, 00:00:01.5", metavar="FRAME|TIME"
     )
     end: str | None = knob(None, "frame or time to stop before", metavar="FRAME|TIME")
     frames: str | None = knob(
@@ -33,6 +35,8 @@ class Input(Group):
 
 
 class Output(Group):
+    """What is written, and what beside it."""
+
     out: str | None = knob(
         None,
         "where to: .mp4 .mov .mkv .webm .gif, .png, frame.%04d.png, DIR/, or - (mkv to stdout)",
@@ -48,10 +52,11 @@ class Output(Group):
     crf: int = knob(16, "quality, lower is better and larger", low=0, high=51)
     encoder_preset: Literal[
         "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"
-    ] = knob("medium", "the encoder's own word for speed against size")
+    ] = knob("medium", "the encoder's word for speed against size: ultrafast to veryslow", metavar="WORD")
     pixel_format: str = knob(
         "auto",
         "yuv420p, yuv444p, yuv420p10le ...; auto: the codec's own, with the bits and transparency it can keep",
+        metavar="NAME",
     )
     hdr: Literal["keep", "sdr"] = knob("keep", "HDR as HDR where the output can hold it, or mapped to SDR")
     audio: str = knob(

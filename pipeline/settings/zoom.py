@@ -27,6 +27,8 @@ class ZoomInput(Input):
 
 
 class Zoom(Group):
+    """How the camera goes."""
+
     seconds: str = knob("20", "how long; audio: as long as the song", metavar="SECONDS")
     zoom: Number = knob("0.5", "speed; negative flies out, 0 stays", unit="doublings/s", low=-8, high=8)
     turn: Number = knob("0", "speed the picture turns at, clockwise", unit="degrees/s", low=-1440, high=1440)
