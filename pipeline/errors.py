@@ -15,9 +15,11 @@ A message names the thing, what was expected, and what to do, in a line or two.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 
 INTERRUPTED = 130
+TYPED = "DREAM_TYPED"  # the variable with what was typed, where a door was opened by a script of the checkout
 
 
 class DreamError(Exception):
@@ -64,6 +66,13 @@ class ModelError(DeviceError):
 def printable(text: str) -> str:
     """`text` without what a terminal would obey: names and configs come from strangers."""
     return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+
+
+def bring(extra: str) -> str:
+    """How an extra is installed: by the scripts of a checkout, which keep an environment of their own, or by pip."""
+    if TYPED in os.environ:
+        return f"put DREAM_EXTRAS={extra} before the same command, which installs it"
+    return f"pip install 'dream-video[{extra}]'"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

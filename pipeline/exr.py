@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.clip import Deep
-from pipeline.errors import InputError, UsageError
+from pipeline.errors import InputError, UsageError, bring
 
 FLOAT = "float"  # in our header: the source had 32 bits
 SHAPE = {"channels", "compression", "dataWindow", "displayWindow", "lineOrder", "type", "tiles", "chunkCount",
@@ -68,5 +68,5 @@ def _library() -> Any:
     try:
         import OpenEXR  # noqa: PLC0415
     except ImportError:
-        raise UsageError("EXR needs the OpenEXR package: pip install 'dream-video[exr]'.") from None
+        raise UsageError(f"EXR needs the OpenEXR package: {bring('exr')}.") from None
     return OpenEXR

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from pipeline.errors import UsageError, did_you_mean
 from pipeline.settings import Settings, knobs
+from pipeline.settings.knob import facts
 
 CONTROL = re.compile("[\x7f-\x9f]")  # JSON lets these through, TOML and terminals do not
 
@@ -60,18 +61,28 @@ def resolve(layers: Sequence[Layer], model: type[Settings] = Settings) -> tuple[
     try:
         return model.model_validate(merged), origins
     except ValidationError as error:
-        raise _usage_error(error, origins) from None
+        raise _usage_error(error, origins, model) from None
 
 
-def _usage_error(error: ValidationError, origins: Mapping[str, str]) -> UsageError:
+def _usage_error(error: ValidationError, origins: Mapping[str, str], model: type[Settings]) -> UsageError:
     lines = []
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"][:2])
         what = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+        what = what.replace("a valid integer", "a whole number").partition(", unable to parse")[0]
+        if problem["type"] == "string_pattern_mismatch":
+            bare = str(problem["loc"][1])
+            what = f"expected {_in_words(facts(knobs(model)[bare][1], bare)['metavar'])}"
         lines.append(
             f"{origins.get(name, name)} {problem['input']}: {what}.".replace("..", ".").replace("^.", "^")
         )
     return UsageError("\n".join(lines))
+
+
+def _in_words(metavar: str) -> str:
+    """auto|off|N -> auto, off or a number."""
+    *others, last = ["a number" if word == "N" else word for word in metavar.split("|")]
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def read_tables(path: Path) -> Layer:

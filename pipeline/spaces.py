@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import UsageError, did_you_mean
+from pipeline.errors import UsageError, bring, did_you_mean
 
 Values = NDArray[np.float32]
 
@@ -129,6 +129,6 @@ def _library(name: str) -> Any:
     except ImportError:
         raise UsageError(
             f"--input-space {name}: known without help are {', '.join(OURS)}. "
-            "Others need OpenColorIO: pip install 'dream-video[ocio]'."
+            f"Others need OpenColorIO: {bring('ocio')}."
         ) from None
     return PyOpenColorIO

@@ -1,11 +1,13 @@
 # Makes .venv when it is missing or out of date. Sourced by the scripts beside it: `ready ""` or `ready dev`.
 # DREAM_TORCH_INDEX: a package index to take torch and torchvision from, such as a CPU-only one (much smaller).
+# DREAM_EXTRAS: what else to install, such as ui or exr,timm.
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 python="$root/.venv/bin/python"
 
 ready() {
-    local extra="$1" stamp="$root/.venv/ready-${1:-run}" spec="$root"
+    local extra="${1:-${DREAM_EXTRAS:-}}" spec="$root"
+    local stamp="$root/.venv/ready-${extra:-run}"
     [ -n "$extra" ] && spec="$root[$extra]"
     if [ -x "$python" ] && [ -f "$stamp" ] && [ "$stamp" -nt "$root/pyproject.toml" ]; then return; fi
 
@@ -17,8 +19,10 @@ ready() {
         }
         echo "Setting up .venv, once. PyTorch is the bulk of it: about 1 GB for the CPU, 6 GB with CUDA." >&2
         if [ "$(uname -s)" = Linux ] && [ -z "${DREAM_TORCH_INDEX:-}" ] && ! command -v nvidia-smi >/dev/null; then
-            echo "No NVIDIA GPU found: DREAM_TORCH_INDEX=URL of a CPU-only PyTorch index makes it the small one." >&2
+            echo "No NVIDIA GPU found. For the small one stop this (Ctrl-C) and put before the command:" >&2
+            echo "  DREAM_TORCH_INDEX=https://download.pytorch.org/whl/cpu" >&2
         fi
+        trap 'rm -rf "$root/.venv"; exit 130' INT # half of one would be taken for a whole one
         if command -v uv >/dev/null; then
             uv venv --quiet --python "$base" "$root/.venv"
         else
@@ -28,10 +32,16 @@ ready() {
                 exit 2
             }
         fi
+    elif [ -f "$root/.venv/ready-run" ] || [ -f "$root/.venv/ready-dev" ]; then
+        echo "Bringing .venv up to date." >&2
+    else
+        echo "Setting up .venv, which was not finished. PyTorch is the bulk of it." >&2
     fi
+    trap 'echo "Stopped. The same command goes on setting up." >&2; exit 130' INT
 
-    local install=("$python" -m pip install --quiet --disable-pip-version-check)
-    command -v uv >/dev/null && install=(uv pip install --quiet --python "$python")
+    local install=("$python" -m pip install --disable-pip-version-check)
+    command -v uv >/dev/null && install=(uv pip install --python "$python")
+    [ -t 2 ] || install+=(--quiet) # on a terminal it shows how far it is
     if [ -n "${DREAM_TORCH_INDEX:-}" ]; then
         "${install[@]}" --index-url "$DREAM_TORCH_INDEX" torch torchvision >&2 || exit 1
     fi
@@ -39,5 +49,6 @@ ready() {
         echo "Installing failed; the lines above say why. The same command tries again." >&2
         exit 1
     }
+    trap - INT
     touch "$stamp"
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -169,7 +170,7 @@ def bad_inputs(tmp: Path) -> dict[str, tuple[list[str], int, str]]:
         ),
         "weights that are none": ([clip, "--weights", str(tmp / "no.pth")], 5, "no.pth"),
         "bad target": ([clip, "--layers", "features.5#x"], 2, "#"),
-        "bad number": ([clip, "--octaves", "many"], 2, "--octaves many"),
+        "bad number": ([clip, "--octaves", "many"], 2, "--octaves many: expected a whole number."),
         "out of range": ([clip, "--octaves", "99"], 2, "outside 1 to 32"),
         "bad schedule": ([clip, "--step", "0:(1), 5:(foo)"], 2, "foo"),
         "bad set": ([clip, "--set", "dream.octavs=3"], 2, "dream.octaves"),
@@ -187,6 +188,7 @@ def bad_inputs(tmp: Path) -> dict[str, tuple[list[str], int, str]]:
         "bad dream size": ([clip, "--dream-size", "large"], 2, "is no size"),
         "bad rate": ([ok, "--fps", "1e-400"], 2, "--fps"),
         "demo with numbers": (["--demo", "--frames", "1-2"], 2, "--start"),
+        "odd device": ([clip, "--device", "gpu"], 2, "expected auto, cuda, cuda:1, mps or cpu."),
         "the source itself": ([clip, "-o", clip, "-y"], 4, "is what is to be dreamed"),
         "no such device": ([ok, "--device", "cuda:7"], 5, "not on this machine"),
         "no recipe": ([clip, "--like", str(tmp / "ok.png")], 3, "holds no recipe"),
@@ -201,7 +203,7 @@ NAMES = [
     "bad target", "bad number", "out of range", "bad schedule", "bad set", "bad preset", "bad size", "bad start",
     "nothing left", "output ending", "output folder gone", "one picture for a film", "a folder for a film",
     "a folder not there", "odd encoder word", "odd pixels", "bad dream size", "bad rate", "demo with numbers",
-    "the source itself", "no such device", "no recipe", "missing config", "protocol",
+    "odd device", "the source itself", "no such device", "no recipe", "missing config", "protocol",
 ]  # fmt: skip
 
 
@@ -329,6 +331,28 @@ def test_a_file_made_meanwhile_is_not_overwritten_by_going_on(
     out.write_text("precious")
     assert main([str(clip), *flags, "-o", str(out)]) == 4
     assert out.read_text() == "precious"
+
+
+def test_the_end_says_where_it_is_and_how_there_is_more_or_less_of_it(
+    flags: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stills.write(tmp_path / "a.png", texture(48, 64))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DREAM_TYPED", "scripts/dream-video")
+    assert main(["a.png", *flags, "--strength", "1.5"]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith("a.png: 1 frame of 64x48, dreamed by squeezenet1_1 features.5, to a_dream.png\n")
+    offered = {line.partition(": ")[0]: line.partition(": ")[2] for line in said.splitlines()}
+    assert offered["stronger"].startswith("scripts/dream-video a.png --model squeezenet1_1 ")
+    assert offered["stronger"].endswith(" --strength 2 -y")
+    assert offered["stronger"].count("--strength") == 1
+    assert main(shlex.split(offered["calmer"])[1:]) == 0
+    again = capsys.readouterr().err
+    assert "--strength 0.375" in again
+    assert "-y -y" not in again
 
 
 def test_an_interrupted_render_says_so_and_keeps_what_is_done(

@@ -158,6 +158,15 @@ sys.exit("torch" in sys.modules)
     assert done.returncode == 0, done.stderr[-500:]
 
 
+def test_the_module_ends_as_its_door_does() -> None:
+    assert (
+        run(
+            "import runpy, sys; sys.argv = ['', 'gone.mp4']; runpy.run_module('pipeline', run_name='__main__')"
+        ).returncode
+        == 3
+    )
+
+
 def test_a_film_in_which_nothing_is_dreamed_is_made_without_torch(
     tmp_path: Path, make_clip: Callable[..., Path]
 ) -> None:

@@ -47,7 +47,7 @@ class _Told:
             self.first, self.since = done, monotonic()
         text = f"picture {done + 1} of {of}"
         if done == of:
-            text = f"{of} pictures are dreamed"
+            text = "the picture is dreamed" if of == 1 else f"{of} pictures are dreamed"
         elif done > self.first:
             left = (monotonic() - self.since) / (done - self.first) * (of - done)
             text += f", about {duration(left)} left"

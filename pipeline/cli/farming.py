@@ -87,7 +87,7 @@ def plan(asked: door.Plan) -> None:
          "?" if e.seconds is None else duration(e.seconds), _bytes(e.size), done_of(one)[0])
         for one, e in zip(jobs, told, strict=True)
     ]  # fmt: skip
-    print(summary.table(("job", "kind", "size", "frames", "done", "about", "about", "state"), rows))
+    print(summary.table(("job", "kind", "size", "frames", "done", "time", "bytes", "state"), rows))
     seconds, size = sum(e.seconds or 0 for e in told), sum(e.size for e in told)
     left = sum(e.frames - e.done for e in told)
     print(

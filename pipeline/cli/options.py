@@ -21,7 +21,7 @@ from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppend
 
 from pipeline import looks, overrides, settings
 from pipeline.cli.reading import Examples, parsed
-from pipeline.errors import UsageError
+from pipeline.errors import TYPED, UsageError
 from pipeline.net.cards import is_code
 from pipeline.overrides import Layer
 from pipeline.settings import Dream, Settings
@@ -29,7 +29,6 @@ from pipeline.settings.knob import Group
 from pipeline.settings.knob import facts as facts_of
 
 ENVIRONMENT = "DREAM_"
-TYPED = "DREAM_TYPED"  # what was typed to run a door, where that is a script of the checkout
 METAVARS = {int: "N", float: "X", str: "WORD"}
 BUILTIN = "builtin"
 STRONGEST = facts_of(Dream, "strength")["high"]
@@ -55,10 +54,11 @@ class Asked:
     def offers(self) -> list[str]:
         """Commands for the same with more of the dream, and with less; none where the strength is a schedule."""
         now, out = self.settings.dream.strength.constant, self.settings.output.out
-        if not now or not self.settings.dream.iterations.constant or out == "-":
+        above = self.origins.get("dream.strength", "").startswith("--set")  # a flag would not count
+        if not now or above or not self.settings.dream.iterations.constant or out == "-":
             return []
         prog, _, words = self.command.partition(" ")
-        prog = os.environ.get(TYPED, prog)
+        prog, words = os.environ.get(TYPED, prog), re.sub(r" --strength[= ]\S+", "", words)
         over = "" if self.settings.output.yes else " -y"
         ways = (("stronger", min(STRONGEST, now * 1.5)), ("calmer", now / 2))
         return [f"{name}: {prog} {words} --strength {to:.3g}{over}" for name, to in ways if to != now]
@@ -133,7 +133,9 @@ def explain(asked: Asked) -> str:
 def _flags(model: type[Settings], inputs: str) -> type[Any]:
     """The dataclass tyro reads flags from: one for each group, every field of it optional."""
     groups: list[tuple[str, Any, Any]] = [
-        (name, group, field(default_factory=group)) for name, group in _groups(model)
+        # Told here, not left to be found in a source, for which tyro would parse one.
+        (name, Annotated[group, tyro.conf.arg(help=group.__doc__)], field(default_factory=group))
+        for name, group in _groups(model)
     ]
     source = Annotated[
         Positional[Text],

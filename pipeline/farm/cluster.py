@@ -10,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from pipeline.errors import DeviceError, UsageError
+from pipeline.errors import DeviceError, UsageError, bring
 from pipeline.farm.address import GONE, answers, last_line, reach
 from pipeline.farm.check import MARKS
 from pipeline.farm.engine import Done, Event, Failed, Said, Told
@@ -79,9 +79,7 @@ class Cluster:
         try:
             import ray  # noqa: PLC0415  an extra
         except ImportError:
-            raise UsageError(
-                'Ray is not installed. `pip install "dream-video[farm]"` brings it; --engine local needs none.'
-            ) from None
+            raise UsageError(f"Ray is not installed: {bring('farm')}; --engine local needs none.") from None
         door = reach(ray, address)
         word = secrets.token_hex(16)
         probe = folder / MARKS / f"probe-{word[:8]}"

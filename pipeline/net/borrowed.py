@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.fx.proxy import TraceError
 
-from pipeline.errors import ModelError, UsageError, did_you_mean
+from pipeline.errors import ModelError, UsageError, bring, did_you_mean
 from pipeline.net.cards import RGB, TIMM, Card
 from pipeline.net.tap import Network, layers
 from pipeline.net.weights import fill, misfits, read, sha256
@@ -31,9 +31,7 @@ def from_timm(facts: Card, weights: Path | None) -> Network:
         import timm  # noqa: PLC0415 (an extra, and slow to import)
         from timm.models import _features_fx as apart  # noqa: PLC0415
     except ImportError:
-        raise UsageError(
-            f"{facts.name}: needs timm, which is not installed: pip install 'dream-video[timm]'"
-        ) from None
+        raise UsageError(f"{facts.name}: needs timm, which is not installed: {bring('timm')}") from None
     name = facts.name.removeprefix(TIMM)
     bare, _, tag = name.partition(".")
     if not timm.is_model(bare) or (tag and name not in timm.list_pretrained(f"{bare}.*")):

@@ -248,7 +248,9 @@ def gaps(paths: dict[int, Path]) -> list[int]:
 
 def _by_number(paths: list[Path], name: str) -> dict[int, Path]:
     if not paths:
-        raise InputError(f"{name}: no pictures there. Expected {', '.join(SUFFIXES)}.")
+        raise InputError(
+            f"{name}: no pictures there. Expected {', '.join(SUFFIXES)}; for clips there is dream-farm."
+        )
     return _numbers(paths) or dict(enumerate(paths))
 
 

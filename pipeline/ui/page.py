@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, bring
 from pipeline.ui.answers import Answers
 from pipeline.ui.choice import OBJECTIVES, SIZES, Choice
 from pipeline.ui.studio import MOMENTS, SECONDS, Studio
@@ -62,9 +62,7 @@ def _gradio() -> Any:
         import gradio  # noqa: PLC0415  seconds, and an extra
     except ImportError as error:
         missing = error.name or str(error)
-        raise UsageError(
-            f"--ui: needs Gradio ({missing} is missing): pip install 'dream-video[ui]'"
-        ) from None
+        raise UsageError(f"--ui: needs Gradio ({missing} is missing): {bring('ui')}") from None
     return gradio
 
 
