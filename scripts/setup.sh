@@ -20,7 +20,7 @@ ready() {
         echo "Setting up .venv, once. PyTorch is the bulk of it: about 1 GB for the CPU, 6 GB with CUDA." >&2
         if [ "$(uname -s)" = Linux ] && [ -z "${DREAM_TORCH_INDEX:-}" ] && ! command -v nvidia-smi >/dev/null; then
             echo "No NVIDIA GPU found. For the small one stop this (Ctrl-C) and put before the command:" >&2
-            echo "  DREAM_TORCH_INDEX=https://download.pytorch.org/whl/cpu" >&2
+            echo "  DREAM_TORCH_INDEX=URL (the package index that PyTorch's own site names for CPU)" >&2
         fi
         trap 'rm -rf "$root/.venv"; exit 130' INT # half of one would be taken for a whole one
         if command -v uv >/dev/null; then

@@ -52,7 +52,7 @@ class Run(Group):
     )
     ui: bool = knob(
         False,
-        "choose the look on a page in your browser, on this machine alone (pip install 'dream-video[ui]')",
+        "choose the look on a page in your browser, on this machine alone (needs the extra [ui])",
     )
     port: int = knob(0, "of that page; 0: the first that is free from 7860", low=0, high=65535)
     workdir: str | None = knob(None, "where unfinished work is kept (beside the output)", metavar="DIR")
