@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -133,3 +134,15 @@ class ShotsSource:
 
 class KilledError(Exception):
     pass
+
+
+def killed_after(ticks: int) -> Callable[..., None]:
+    """What raises KilledError when it is called once more than so often, from whichever thread."""
+    turn, left = threading.Lock(), iter(range(ticks))
+
+    def tick(*_: object) -> None:
+        with turn:
+            if next(left, None) is None:
+                raise KilledError
+
+    return tick

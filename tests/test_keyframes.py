@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import KilledError, ShotsSource, texture, tiny_network
+from conftest import KilledError, ShotsSource, killed_after, texture, tiny_network
 from pipeline import device, metrics, render
 from pipeline.clip import Clip, Flow, Frame, Shot, Size, Tick
 from pipeline.dreamer import Dreamer
@@ -161,20 +161,13 @@ def rendered(
     folder: Path, by: Dreamer, source: ShotsSource, shots: Sequence[Shot], kill: int = 10**9
 ) -> dict[int, bytes]:
     film: dict[int, bytes] = {}
-    left = kill
-
-    def tick(*_: object) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise KilledError
 
     @contextlib.contextmanager
     def reel(first: int) -> Iterator[Write]:
         yield lambda picture, frame: film.update({frame.index: picture.tobytes()})
 
     with Workdir.open(folder, {}) as work, contextlib.suppress(KilledError):
-        render.render(source, by, work, reel, tick, shots)
+        render.render(source, by, work, reel, killed_after(kill), shots)
     return film
 
 

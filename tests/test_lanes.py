@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conftest import KilledError, ShotsSource, tiny_network
+from conftest import KilledError, ShotsSource, killed_after, tiny_network
 from pipeline import render
 from pipeline.clip import WHOLE, Segment, Shot, Tick
 from pipeline.dreamer import Dreamer
@@ -40,15 +40,7 @@ def rendered(
     source: ShotsSource, by: Dreamer, folder: Path, film: Film, shots: Sequence[Shot], kill_after: int = 10**9
 ) -> list[Segment] | None:
     """What is done when all is; None when it was ended after so many frames, or segments."""
-    left = kill_after
-    turn = threading.Lock()
-
-    def tick(*_: object) -> None:
-        nonlocal left
-        with turn:
-            left -= 1
-            if left < 0:
-                raise KilledError
+    tick = killed_after(kill_after)
 
     @contextlib.contextmanager
     def reel(first: int) -> Iterator[Write]:

@@ -21,7 +21,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conftest import KilledError, ShotsSource, tiny_network
+from conftest import KilledError, ShotsSource, killed_after, tiny_network
 from pipeline import render
 from pipeline.cli.progress import Progress
 from pipeline.cli.video import main
@@ -363,13 +363,7 @@ def rendered(
     source: ShotsSource, folder: Path, film: dict[int, list[bytes]], kill_after: int
 ) -> list[Segment] | None:
     """What is done when all is; None when the process died after writing so many frames, or segments' ends."""
-    left = kill_after
-
-    def tick(*_: object) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise KilledError
+    tick = killed_after(kill_after)
 
     @contextlib.contextmanager
     def reel(first: int) -> Iterator[Write]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 from tqdm import tqdm
 
-from pipeline import looks
 from pipeline.cli import options
 from pipeline.cli.progress import Teller, duration
 from pipeline.cli.video import guarded
@@ -41,12 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: Sequence[str]) -> None:
     asked = options.read("dream-atlas", ABOUT, args, model=AtlasSettings, inputs=INPUTS, examples=EXAMPLES)
-    if asked.settings.run.presets:
-        for name, path in looks.presets(AtlasSettings).items():
-            print(f"{name:16} {looks.headline(path)}")
-    elif asked.settings.run.explain:
-        print(options.explain(asked), end="")
-    else:
+    if not options.answered(asked):
         _make(asked)
 
 

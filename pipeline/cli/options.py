@@ -111,6 +111,17 @@ def read(
     return Asked(door.source, merged, origins, again([prog, *args]), made)
 
 
+def answered(asked: Asked) -> bool:
+    """Print the presets or the settings, where that was all that was asked for; whether it was."""
+    run = asked.settings.run
+    if run.presets:
+        for name, path in looks.presets(type(asked.settings)).items():
+            print(f"{name:16} {looks.headline(path)}")
+    elif run.explain:
+        print(explain(asked), end="")
+    return run.presets or run.explain
+
+
 def explain(asked: Asked) -> str:
     """The merged settings as a file -c reads back, each with its origin, unit and range."""
     model = type(asked.settings)

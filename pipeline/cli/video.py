@@ -7,7 +7,6 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from pipeline import looks
 from pipeline.cli import options, signals
 from pipeline.errors import INTERRUPTED, DreamError, printable
 
@@ -71,12 +70,9 @@ def _print_to_nobody() -> None:
 
 def _run(args: Sequence[str]) -> None:
     asked = options.read("dream-video", ABOUT, args, examples=EXAMPLES)
-    if asked.settings.run.presets:
-        for name, path in looks.presets().items():
-            print(f"{name:16} {looks.headline(path)}")
-    elif asked.settings.run.explain:
-        print(options.explain(asked), end="")
-    elif asked.settings.run.ui:
+    if options.answered(asked):
+        return
+    if asked.settings.run.ui:
         from pipeline.cli import showing
 
         showing.show(asked)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import looks
 from pipeline.cli import options
 from pipeline.cli.video import guarded
 from pipeline.clip import Size, fit
@@ -38,12 +37,7 @@ def _run(args: Sequence[str]) -> None:
     asked = options.read(
         "dream-zoom", ABOUT, args, model=ZoomSettings, inputs=INPUTS, preview=SHEET, examples=EXAMPLES
     )
-    if asked.settings.run.presets:
-        for name, path in looks.presets(ZoomSettings).items():
-            print(f"{name:16} {looks.headline(path)}")
-    elif asked.settings.run.explain:
-        print(options.explain(asked), end="")
-    else:
+    if not options.answered(asked):
         _make(asked)
 
 
