@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from pipeline.schedule import Schedule
 
 NODES = 120  # a second: Simpson's rule is exact for what runs straight between them, and keys are nodes too
-FASTEST = 60.0  # doublings or full turns a second: beyond that a film shows nothing but its own frame rate
 
 
 @dataclass(frozen=True)

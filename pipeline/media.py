@@ -32,7 +32,6 @@ MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 
 TRANSFERS: dict[int, Transfer] = {16: "pq", 18: "hlg"}
 TRANSFER_NUMBERS = {"pq": 16, "hlg": 18, "sdr": 1, "linear": 1}
 BT709, BT2020 = 1, 9
-UNSPECIFIED = 2
 LIMITED, FULL = 1, 2
 PLANAR = {"rgb24": "gbrp", "rgba": "gbrap", "rgb48le": "gbrp16le", "rgba64le": "gbrap16le"}
 PRIMARIES = (1, 4, 5, 6, 7, 9, 11, 12)

@@ -25,7 +25,6 @@ FINER = 1.5  # pixels of a master, each way, to one of a frame at its depth
 REACH = math.log2(FINER)  # doublings a master is looked into beyond its own depth: then pixel by pixel
 RIM = 4  # pixels around what is seen, for the filters
 LARGEST = 1 << 27  # pixels of a master: 4K in depth is a quarter of it
-WANDERS = "The camera leaves what it dives into"
 
 Box = tuple[float, float, float, float]
 """left, top, right, bottom."""
