@@ -5,7 +5,7 @@
 demo: three moments of the film, as it comes and with -p strong. presets: one moment as every preset of the network in
 the box dreams it. dive: twelve frames of -p droste, from its first to the one that meets it again. strength, layers:
 a row of one moment. still: what goes from one frame to the next. beats: a drum loop and what it drives. inversion:
-what layers know. The picture of the page takes a browser: scripts/shoot_page.py.
+what layers know. watch: what arrived in a folder, and what became of it. The picture of the page takes a browser: scripts/shoot_page.py.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import sheet_still
 
 from pipeline import looks  # isort: skip  (before torch: it has threads sleep while they wait)
 
+from pipeline.cli import options, watching
 from pipeline.clip import Picture, Size
 from pipeline.dive import opening
 from pipeline.dive.exact import ExactDive
@@ -97,6 +98,29 @@ def layers(threads: int) -> Picture:
     return row({f"--layers {name} --step 1": moment(threads, layers=name, step="1") for name in names})
 
 
+def watch(threads: int) -> Picture:
+    """What arrives in a folder, and below it what --watch made of it."""
+    source = SceneSource.of(Input(size="480x270"))
+    with tempfile.TemporaryDirectory() as name:
+        came, made = Path(name) / "IN", Path(name) / "OUT"
+        came.mkdir()
+        for frame in source.across(5):
+            stills.write(came / f"{frame.index:03d}.png", frame.picture)
+        words = [str(came), "-o", str(made), "--watch", "-q", "--threads", str(threads), "-p", "strong"]
+        asked, looks_left = options.read("dream-video", "", words), iter(range(5))
+
+        def pause() -> None:
+            if next(looks_left, None) is None:
+                raise KeyboardInterrupt
+
+        watching.watch(asked, pause)
+        sides = (
+            (folder.name, [stills.read(path) for path in sorted(folder.glob("*.png"))])
+            for folder in (came, made)
+        )
+        return np.concatenate([row({f"{side}/ {n}": p for n, p in enumerate(ps)}) for side, ps in sides])
+
+
 def row(tiles: Mapping[str, Picture]) -> Picture:
     width = WIDE // len(tiles)
     return np.concatenate([sheet_presets.named(picture, name, width) for name, picture in tiles.items()], 1)
@@ -104,7 +128,7 @@ def row(tiles: Mapping[str, Picture]) -> Picture:
 
 PICTURES: dict[str, Callable[[int], Picture]] = {
     "demo": demo, "presets": presets, "dive": dive, "strength": strength, "layers": layers,
-    "still": sheet_still.still, "beats": sheet_beats.beats, "inversion": sheet_inversion.inversion,
+    "still": sheet_still.still, "beats": sheet_beats.beats, "inversion": sheet_inversion.inversion, "watch": watch,
 }  # fmt: skip
 
 
