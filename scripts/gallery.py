@@ -5,7 +5,8 @@
 demo: three moments of the film, as it comes and with -p strong. presets: one moment as every preset of the network in
 the box dreams it. dive: twelve frames of -p droste, from its first to the one that meets it again. strength, layers:
 a row of one moment. still: what goes from one frame to the next. beats: a drum loop and what it drives. inversion:
-what layers know. watch: what arrived in a folder, and what became of it. The picture of the page takes a browser: scripts/shoot_page.py.
+what layers know. watch: what arrived in a folder, and what became of it. The picture of the page takes a browser:
+scripts/shoot_page.py.
 """
 
 from __future__ import annotations
