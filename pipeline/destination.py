@@ -68,6 +68,13 @@ class Destination:
             return Destination("still", folder / f"{stem(name)}_dream.png")
         return Destination("frames", folder / source.pattern)
 
+    @staticmethod
+    def among_others(folder: Path, name: str, source: Source) -> Destination:
+        """That of one of several sources, in a folder: NAME_dream.mp4, or .png for a picture."""
+        if isinstance(source, PictureSource) and source.clip.frames == 1:
+            return Destination("still", folder / f"{stem(name)}_dream.png")
+        return Destination("film", folder / f"{stem(name)}_dream.mp4")
+
     def files(self, source: Source) -> Iterator[Path]:
         """Every file this will write."""
         if self.kind == "frames":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import cv2
 import torch
@@ -94,17 +95,33 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def room_for(size: Size, each: int) -> None:
-    """DeviceError when so many bytes for each pixel of a picture are more than this machine has, where it can say."""
-    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
-        return
-    have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if size.height * size.width * each > have:
-        needs = size.height * size.width * each
+# What a container is allowed, in Linux's new way and its old one.
+LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+OTHERS = 0.1  # of the memory is taken by what else runs
+
+
+def room_for(size: Size, needs: int, less: str) -> None:
+    """DeviceError when so many bytes for a picture of a size are more than this machine has, where it can say.
+
+    less: what would need less, as the flags that ask for it.
+    """
+    have = _memory()
+    if have and needs > (1 - OTHERS) * have:
         raise DeviceError(
-            f"A picture of {size} takes about {needs >> 30} GB to dream, and this machine has {have >> 30}. "
-            "Give a smaller --size, or --dream-size max:1920."
+            f"A picture of {size} takes about {needs / 2**30:.1f} GB of memory to dream; this machine has "
+            f"{have / 2**30:.1f}, and some of it is for what else runs. Give {less}."
         )
+
+
+def _memory() -> int:
+    """Bytes that this machine has, or that its container is allowed; 0 where neither can be told."""
+    told = []
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        told.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for path in LIMITS:
+        with suppress(OSError, ValueError):  # other systems have no such file, and some say "max"
+            told.append(int(Path(path).read_text(encoding="ascii")))
+    return min(told, default=0)
 
 
 @contextmanager

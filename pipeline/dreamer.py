@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline import device, hearing, light, looks
+from pipeline import device, hearing, looks
 from pipeline.clip import WHOLE, Clip, Flow, Frame, Picture, Segment, Shot, Size, Tick, fit
 from pipeline.controls import Controls
+from pipeline.developed import Bath, developed
 from pipeline.dreamt import Dreamt, Due, Key
 from pipeline.errors import DeviceError, InputError, UsageError
 from pipeline.inversion import rebuild
@@ -25,9 +27,8 @@ from pipeline.keyframes import Keyframes
 from pipeline.lanes import read_ahead
 from pipeline.motion import Motion, View, ticks
 from pipeline.net import tap, zoo
-from pipeline.ops import colour, pyramid
+from pipeline.ops import pyramid
 from pipeline.ops.objectives import OBJECTIVES, Callback, energy
-from pipeline.schedule import Schedule
 from pipeline.settings import Settings
 from pipeline.settings.knob import shares
 from pipeline.sources import Source
@@ -61,7 +62,8 @@ class Dreamer:
             knobs, objective = knobs | {"objective": objective}, None
         if settings and knobs:
             raise UsageError(f"Give settings or single knobs, not both: {', '.join(knobs)}.")
-        settings = settings or looks.of(**_of(network), **knobs)
+        model = {"model": network.card.name} if network else {}
+        settings = settings or looks.of(**model, **knobs)
         if settings.pulse is None and settings.time.beats != "audio":  # which is of a film
             settings = hearing.heard(settings, None)
         self.settings = settings
@@ -82,9 +84,18 @@ class Dreamer:
             knob.enlarge == "linear", device.tile(settings.speed.tile),
         )  # fmt: skip
         self._climb = rebuild if knob.objective == "invert" and objective is None else dream
+        self._bath = partial(Bath, knob.colour, self._climb is rebuild)
         self.motion = Motion.of(settings, self.device)
         self._live: tuple[View, Carried | None] | None = None
         self._steps = -1
+
+    def again(self, settings: Settings) -> Dreamer:
+        """The same, for another film: settings that differ in what they hear alone."""
+        own = copy.copy(self)
+        programme = replace(self.controls.programme, pulse=settings.pulse)
+        own.controls = replace(self.controls, programme=programme, notes=[])
+        own.settings, own.notes = settings, []
+        return own
 
     def use_threads(self, threads: int) -> None:
         """Dream each lane with so many CPU threads; 0: all cores between them. A dream's last bits depend on it."""
@@ -114,18 +125,23 @@ class Dreamer:
         there are keyframes.
         """
         dream = dream or (lambda due: self.together([due])[0])
-        past = None if carried is None or carried.past is None else carried.past.cpu().numpy()
-        keyed = self.keyframes if shot.end is not None else None
-        motion = replace(self.motion, onward=keyed is not None)
-        moving = ticks(source, last or shot.before, self.size, motion, past, shot)
-        if keyed:
-            yield from keyed.walk(moving, carried, source.clip, shot, self.together)
+        moving = self.moving(source, last, carried, shot)
+        if self.keyframes and shot.end is not None:
+            yield from self.keyframes.walk(moving, carried, source.clip, shot, self.together)
             return
         with closing(read_ahead(moving)) as ahead:
             for tick in ahead:
                 dreamt = dream(Due(tick, carried, source.clip))
                 carried = dreamt.carried
                 yield dreamt
+
+    def moving(
+        self, source: Source, last: Segment | None, carried: Carried | None, shot: Shot
+    ) -> Generator[Tick, None, None]:
+        """The frames of `walk`, before they are dreamed: each with its motion."""
+        past = None if carried is None or carried.past is None else carried.past.cpu().numpy()
+        motion = replace(self.motion, onward=self.keyframes is not None and shot.end is not None)
+        return ticks(source, last or shot.before, self.size, motion, past, shot)
 
     def dream(self, tick: Tick, carried: Carried | None = None, clip: Clip | None = None) -> Dreamt:
         """One frame: lay the carried dream on it, climb what is owed, keep what is new."""
@@ -144,7 +160,8 @@ class Dreamer:
     def _alike(self, due: Due) -> object:
         """Frames for which this is the same can be dreamed as one batch."""
         frame = due.tick.frame
-        return frame.size, frame.deep is None, self._knobs(frame, due.clip), due.fades, due.key is None
+        rate = due.clip and due.clip.rate
+        return frame.size, frame.deep is None, rate, self._knobs(frame, due.clip), due.fades, due.key is None
 
     def _fitting(self, frames: Sequence[Due]) -> list[Dreamt]:
         """As one batch, or in halves where the memory is too small for that: then for good."""
@@ -182,12 +199,10 @@ class Dreamer:
             return [Dreamt(t.frame, t.frame.picture, None, t.flow, 0, 0, 0, t.frame.deep) for t in moving]
         iterations, step, steadiness, strength, saturation = self._knobs(still[0], clip)
         with device.memory(f"dreaming at {size}"):
-            full = self._tensor([frame.picture.transpose(2, 0, 1) for frame in still]) / 255
-            source = pyramid.resize(full, size).clamp(0, 1)
+            full, source = self._pixels(still)
             where, trust = self._motion([tick.flow for tick in moving])
-            before = Carried.together(
-                [due.carried or Carried.nothing(1, size, self.device) for due in frames]
-            )
+            nothing = Carried.nothing(1, size, self.device)
+            before = Carried.together([due.carried or nothing for due in frames])
             key = self._ahead([due.key for due in frames if due.key], size)
             with self._turn:  # guides and masks are read by one lane at a time
                 look = self.controls.at(self.look, still, clip, source)
@@ -204,23 +219,26 @@ class Dreamer:
             after = carry.keep(source, dreamed.picture, before, trust, iterations * step)
             after = after.on(source) if self.settings.time.carry == "blend" else after
 
-            shown = colour.shown(after.dream, self.settings.dream.colour, saturation)
-            layers = strength * pyramid.resize(shown, still[0].size)
-            if self._climb is rebuild:  # of the source's own detail nothing is known
-                layers -= strength * (full - pyramid.resize(source, still[0].size))
-            pictures = _arrays((full + layers).mul(255).round_().clamp_(0, 255).byte())
-            deeps = [
-                light.lay(frame.deep, layer) if frame.deep else None
-                for frame, layer in zip(still, _arrays(layers) if still[0].deep else pictures, strict=True)
-            ]
-            lost = dreamed.lost.tolist()
+            shown = developed(still, full, source, after.dream, self._bath(strength, saturation))
         return [
-            Dreamt(
-                tick.frame, pictures[lane], own.seen(tick.past), tick.flow,
-                dreamed.steps[lane], iterations, lost[lane], deeps[lane],
+            Dreamt(tick.frame, picture, own.seen(tick.past), tick.flow, steps, iterations, lost, deep)
+            for tick, own, (picture, deep), steps, lost in zip(
+                moving, after.apart(), shown, dreamed.steps, dreamed.lost.tolist(), strict=True
             )
-            for lane, (tick, own) in enumerate(zip(moving, after.apart(), strict=True))
-        ]  # fmt: skip
+        ]
+
+    def _pixels(self, still: Sequence[Frame]) -> tuple[Tensor, Tensor]:
+        """Frames as they are, [L, 3, H, W] in 0..1, and at the size they are dreamed at."""
+        full = self._tensor([frame.picture.transpose(2, 0, 1) for frame in still]) / 255
+        return full, pyramid.resize(full, self.size(still[0].size)).clamp(0, 1)
+
+    @torch.no_grad()
+    def shown(self, tick: Tick, left: Carried, clip: Clip | None = None) -> Dreamt:
+        """A frame that was dreamed alone before, from what it left: the same picture."""
+        *_, strength, saturation = self._knobs(tick.frame, clip)
+        seen, bath = self._pixels([tick.frame]), self._bath(strength, saturation)
+        [(picture, deep)] = developed([tick.frame], *seen, left.dream, bath)
+        return Dreamt(tick.frame, picture, left, tick.flow, 0, 0, 0, deep)
 
     def step(self, picture: Picture) -> Picture:
         """Live pictures: dream on the next one, uint8 RGB [H, W, 3], steady with those given before. InputError."""
@@ -243,15 +261,11 @@ class Dreamer:
         """iterations, step, steadiness, strength and saturation as they stand at this frame."""
         knobs = self.settings.dream
         told = (knobs.iterations, knobs.step, self.settings.time.steadiness, knobs.strength, knobs.saturation)
-        iterations, *others = (self._at(knob, frame, clip) for knob in told)
-        step, steadiness, strength, saturation = others
-        return round(iterations), step, steadiness, strength, saturation
-
-    @staticmethod
-    def _at(knob: Schedule, frame: Frame, clip: Clip | None) -> float:
-        rate = float(clip.rate) if clip else None
+        when, rate = (frame.index, float(frame.time)), float(clip.rate) if clip else None
         last = clip.frames - 1 if clip and clip.frames else None
-        return knob.at(frame.index, float(frame.time), rate=rate, last=last)
+        iterations, step, *others = (knob.at(*when, rate=rate, last=last) for knob in told)
+        steadiness, strength, saturation = others
+        return round(iterations), step, steadiness, strength, saturation
 
     def rehearse(self, clip: Clip) -> None:
         """Read every schedule at every frame, so that one that fails does it now. UsageError, InputError."""
@@ -280,15 +294,6 @@ class Dreamer:
         return torch.from_numpy(np.stack(arrays)).to(self.device).float()
 
 
-def _arrays(pictures: Tensor) -> list[NDArray[Any]]:
-    """[L, 3, H, W] on the device as L of [H, W, 3] on the CPU."""
-    return list(pictures.permute(0, 2, 3, 1).cpu().contiguous().numpy())
-
-
 def _load(settings: Settings) -> tap.Network:
     weights = Path(settings.dream.weights) if settings.dream.weights else None
     return zoo.load(settings.dream.model, weights, progress=not settings.silent)
-
-
-def _of(network: tap.Network | None) -> dict[str, object]:
-    return {} if network is None else {"model": network.card.name}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from pipeline.destination import Destination
 from pipeline.dreamt import Dreamt
 from pipeline.errors import InputError
 from pipeline.extras import Extras, sheet
-from pipeline.render import render
+from pipeline.render import Film, render
 from pipeline.sources import Source
 from pipeline.workdir import Workdir, planned_threads
 from pipeline.writing import Writing, recipe
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Made", "make", "preview", "recipe", "sheet"]
 
 Watch = Callable[[Dreamt], None]
+Look = Callable[[Frame], None]
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def make(
     begin: Callable[[int], None],
     watch: Watch,
     command: str = "",
-    look: Callable[[Frame], None] = lambda frame: None,
+    look: Look = lambda frame: None,
 ) -> Made:
     """Dream a source into its destination, going on where an interrupted render stopped.
 
@@ -49,6 +51,46 @@ def make(
     look: called for every frame that is looked through for cuts, where there are lanes.
     What interrupts it carries a note of what is kept.
     """
+    with begun(source, dreamer, destination, command) as making:
+        begin(making.already)
+        with making.work.noting():
+            render(making.film(watch, look))
+        return making.finish()
+
+
+@dataclass(frozen=True)
+class Making:
+    """A film that is begun, its work folder open. already: frames that were done before."""
+
+    writing: Writing
+    extras: Extras
+    dreamer: Dreamer
+    work: Workdir
+    already: int
+
+    def film(self, watch: Watch, look: Look) -> Film:
+        """To be rendered. look: called for every frame that is looked through for cuts."""
+        source, work = self.writing.source, self.work
+
+        def seen(dreamt: Dreamt) -> None:
+            self.extras(dreamt)
+            watch(dreamt)
+
+        shots = _shots(source, self.dreamer, work, look)
+        return Film(source, self.dreamer, work, self.writing.reel(work), seen, shots)
+
+    def finish(self) -> Made:
+        """The film of what is dreamed. InputError where that is nothing."""
+        if not self.work.segments:
+            raise InputError(f"{self.writing.source.clip.name}: gave no frames.")
+        notes = self.extras.finish(self.writing.notes + self.writing.finish(self.work))
+        self.work.spent = True
+        return Made(self.writing.destination.path, notes, self.work.frames - self.already)
+
+
+@contextmanager
+def begun(source: Source, dreamer: Dreamer, destination: Destination, command: str = "") -> Iterator[Making]:
+    """Open the work folder of a film, or begin it, for as long as the block lasts."""
     run = dreamer.settings.run
     dreamer.rehearse(source.clip)
     folder = destination.work_folder(run.workdir)
@@ -58,24 +100,11 @@ def make(
     extras = Extras(writing, dreamer, command)
     destination.path.parent.mkdir(exist_ok=True)
     with Workdir.open(folder, writing.plan, fresh=run.fresh, keep=run.keep, resume=run.resume) as work:
-        already = work.frames
         extras.begin(work)
-
-        def seen(dreamt: Dreamt) -> None:
-            extras(dreamt)
-            watch(dreamt)
-
-        begin(already)
-        with work.noting():
-            render(source, dreamer, work, writing.reel(work), seen, _shots(source, dreamer, work, look))
-        if not work.segments:
-            raise InputError(f"{source.clip.name}: gave no frames.")
-        notes = extras.finish(writing.notes + writing.finish(work))
-        work.spent = True
-        return Made(destination.path, notes, work.frames - already)
+        yield Making(writing, extras, dreamer, work, work.frames)
 
 
-def _shots(source: Source, dreamer: Dreamer, work: Workdir, look: Callable[[Frame], None]) -> Sequence[Shot]:
+def _shots(source: Source, dreamer: Dreamer, work: Workdir, look: Look) -> Sequence[Shot]:
     """Those of the film, looked for where there are lanes to dream them side by side, or where they are known."""
     if dreamer.lanes == 1 and not dreamer.keyframes and not work.knows_shots:
         return (WHOLE,)

@@ -24,10 +24,11 @@ from pipeline.film import Made, Watch
 from pipeline.lanes import read_ahead
 from pipeline.motion import ticks
 from pipeline.piece import Piece
+from pipeline.plan import Plan, differences
 from pipeline.sources import Source
 from pipeline.stages import encode, stills
 from pipeline.stages.decode import Decoder
-from pipeline.workdir import Plan, Workdir, differences, planned_threads
+from pipeline.workdir import Workdir, planned_threads
 from pipeline.writing import Writing
 
 AGAIN = "again"  # in the work folder: the segments of a piece, until all of them are there

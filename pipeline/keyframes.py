@@ -5,6 +5,9 @@ dreamed first, on the keyframe before it, along the motion of all that lies betw
 are dreamed at once, a frame of each in one batch: each frame on the one before it and, the nearer it comes, on the
 keyframe it leads to; so that it arrives where it was expected, and no seam shows. After the last keyframe of a shot
 frames follow one another as ever.
+
+A window is some stretches that follow one another, with their keyframes. Those are a chain, which needs the last one
+of the window before and nothing else: it can go ahead, and what lies between be dreamed by many.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 
 import torch
 
@@ -32,6 +35,9 @@ LEAN = 1.3  # toward the keyframe to come, above what would change evenly: else 
 
 Together = Callable[[Sequence[Due]], Sequence[Dreamt]]
 """Dreams a frame of each lane as one batch."""
+
+Ahead = Callable[["Window"], Sequence[Dreamt]]
+"""The keyframes of a window, in order, where those went ahead; none where they did not."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +92,20 @@ class Keyframes:
             Keyframes(every, lanes) if every and moves and settings.dream.iterations.constant != 0 else None
         )
 
+    @property
+    def frames(self) -> int:
+        """Of a window."""
+        return self.every * self.lanes
+
+    def windows(self, shot: Shot) -> list[Shot]:
+        """What a shot, whose end is known, is cut into; its first frame belongs to the first window."""
+        assert shot.end is not None
+        firsts = [shot.first, *range(shot.first + 1 + self.frames, shot.end, self.frames)]
+        return [Shot(first, end) for first, end in pairwise([*firsts, shot.end])]
+
     def begins(self, index: int, shot: Shot) -> bool:
-        """Whether a window begins with this frame of a shot; its first one belongs to the first window."""
-        return index == shot.first or (
-            index > shot.first + 1 and (index - shot.first - 1) % (self.every * self.lanes) == 0
-        )
+        """Whether a window begins with this frame of a shot."""
+        return index == shot.first or (index > shot.first + 1 and (index - shot.first - 1) % self.frames == 0)
 
     def walk(
         self,
@@ -99,51 +114,78 @@ class Keyframes:
         clip: Clip,
         shot: Shot,
         together: Together,
+        ahead: Ahead = lambda window: (),
     ) -> Generator[Dreamt, None, None]:
-        """The frames of a shot in order. moving: its ticks, from its first or after a key, which left `carried`."""
+        """The frames of a shot in order. moving: its ticks, from its first or after a window, that left `carried`."""
         with closing(read_ahead(self._cut(moving, shot), 1)) as windows:
-            for opening, stretches in windows:
-                if opening:
-                    first = together([Due(opening, None, clip)])[0]
-                    carried = first.carried
-                    yield first
-                dreamt = window(stretches, carried, clip, together)
+            for window in windows:
+                keys = ahead(window) or window.chain(carried, clip, together)
+                dreamt = window.filled(keys, carried, clip, together)
                 yield from dreamt
-                carried = dreamt[-1].carried if dreamt else carried
+                carried = dreamt[-1].carried
 
-    def _cut(
-        self, moving: Generator[Tick, None, None], shot: Shot
-    ) -> Generator[tuple[Tick | None, list[Stretch]], None, None]:
-        """The first frame of the shot, if the window begins with it, and the stretches after it."""
-        every, frames = self.every, self.every * self.lanes
+    def chain(
+        self,
+        moving: Generator[Tick, None, None],
+        carried: Carried | None,
+        clip: Clip,
+        shot: Shot,
+        together: Together,
+    ) -> Generator[list[Dreamt], None, None]:
+        """The keyframes alone, those of a window at a time."""
+        with closing(read_ahead(self._cut(moving, shot), 1)) as windows:
+            for window in windows:
+                keys = window.chain(carried, clip, together)
+                yield keys
+                carried = keys[-1].carried if keys else carried
+
+    def _cut(self, moving: Generator[Tick, None, None], shot: Shot) -> Generator[Window, None, None]:
+        every = self.every
         with closing(moving):
             while (tick := next(moving, None)) is not None:
                 opening = tick if tick.frame.index == shot.first else None
-                ticks = [*([] if opening else [tick]), *islice(moving, frames - (opening is None))]
-                yield (
-                    opening,
-                    [Stretch.of(ticks[at : at + every], every) for at in range(0, len(ticks), every)],
-                )
+                ticks = [*([] if opening else [tick]), *islice(moving, self.frames - (opening is None))]
+                cut = [Stretch.of(ticks[at : at + every], every) for at in range(0, len(ticks), every)]
+                yield Window(tick.frame.index, opening, cut)
 
 
-def window(
-    stretches: Sequence[Stretch], carried: Carried | None, clip: Clip, together: Together
-) -> list[Dreamt]:
-    """All frames of some stretches that follow one another, in order. carried: by the keyframe before them."""
-    keys: list[Dreamt] = []
-    left = [carried]
-    for stretch in stretches:
-        if keyframe := stretch.keyframe:
-            [key] = together([Due(keyframe, left[-1], clip, FADES)])
-            keys.append(replace(key, flow=stretch.ticks[-1].flow))
-            left.append(key.carried)
-    rows = [_Row(stretch, *ends) for stretch, *ends in zip(stretches, left, [*left[1:], None], strict=False)]
-    while due := [row for row in rows if not row.done]:
-        for row, dreamt in zip(due, together([row.due(clip) for row in due]), strict=True):
-            row.dreamt.append(dreamt)
-    for row, key in zip(rows, keys, strict=False):
-        row.dreamt.append(key)
-    return [dreamt for row in rows for dreamt in row.dreamt]
+@dataclass(frozen=True)
+class Window:
+    """Stretches that follow one another. first: frame. opening: a shot's first frame, where it is before them."""
+
+    first: int
+    opening: Tick | None
+    stretches: Sequence[Stretch]
+
+    @property
+    def keyframes(self) -> list[Tick]:
+        """As they are reached from the frames before them; the opening among them."""
+        keys = [stretch.ticks[-1] for stretch in self.stretches if stretch.keyframe]
+        return [self.opening, *keys] if self.opening else keys
+
+    def chain(self, carried: Carried | None, clip: Clip, together: Together) -> list[Dreamt]:
+        """Its keyframes, each dreamed on the one before. carried: by the last of the window before."""
+        keys = list(together([Due(self.opening, None, clip)])) if self.opening else []
+        for stretch in self.stretches:
+            if keyframe := stretch.keyframe:
+                [key] = together([Due(keyframe, keys[-1].carried if keys else carried, clip, FADES)])
+                keys.append(replace(key, flow=stretch.ticks[-1].flow))
+        return keys
+
+    def filled(
+        self, keys: Sequence[Dreamt], carried: Carried | None, clip: Clip, together: Together
+    ) -> list[Dreamt]:
+        """All its frames in order, those between its keyframes dreamed now."""
+        first = list(keys[:1]) if self.opening else []
+        keys = keys[len(first) :]
+        left = [first[0].carried if first else carried, *(key.carried for key in keys), None]
+        rows = [_Row(stretch, *ends) for stretch, ends in zip(self.stretches, pairwise(left), strict=False)]
+        while due := [row for row in rows if not row.done]:
+            for row, dreamt in zip(due, together([row.due(clip) for row in due]), strict=True):
+                row.dreamt.append(dreamt)
+        for row, key in zip(rows, keys, strict=False):
+            row.dreamt.append(key)
+        return first + [dreamt for row in rows for dreamt in row.dreamt]
 
 
 class _Row:

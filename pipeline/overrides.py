@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from pipeline.errors import UsageError, did_you_mean
@@ -89,6 +88,8 @@ def read_tables(path: Path) -> Layer:
     """A -c file, TOML or YAML (by suffix), as a Layer. UsageError names the file and line."""
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file of settings. Check the name and the folder.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as settings ({error}).") from None
     return Layer(str(path), parse_tables(text, str(path), yaml_too=path.suffix in (".yaml", ".yml")))
@@ -97,8 +98,8 @@ def read_tables(path: Path) -> Layer:
 def parse_tables(text: str, name: str, *, yaml_too: bool = False) -> dict[str, dict[str, Any]]:
     """Tables of settings from TOML, or YAML. UsageError names the line."""
     try:
-        values = yaml.safe_load(text) if yaml_too else tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, yaml.YAMLError, RecursionError) as error:
+        values = _from_yaml(text) if yaml_too else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{name}: not a well-formed config file: {error}") from None
     if not isinstance(values, dict):
         raise UsageError(
@@ -106,6 +107,16 @@ def parse_tables(text: str, name: str, *, yaml_too: bool = False) -> dict[str, d
         )
     values.pop("made", None)  # a recipe says there what made it
     return values
+
+
+def _from_yaml(text: str) -> Any:
+    """ValueError where it is none."""
+    import yaml  # noqa: PLC0415  a fifth of what --help takes, and few files are YAML
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from None
 
 
 def to_toml(tables: Mapping[str, Mapping[str, Any]], notes: Mapping[str, str] | None = None) -> str:

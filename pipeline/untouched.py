@@ -59,6 +59,9 @@ class Untouched:
             and settings.time.cuts in ("auto", "off")
         )
 
+    def again(self, settings: Settings) -> Untouched:
+        return Untouched(settings)
+
     def use_threads(self, threads: int) -> None:
         """How many the encoder has; 0: all cores."""
         allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

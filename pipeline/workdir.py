@@ -7,7 +7,8 @@ clip_dream.mp4.dreamwork/
   shots.json               where each shot begins and ends, where that is known beforehand
   00000048.json            a finished segment: its frames and times; written last, so what has it is done
   00000048.mp4             its film (none where frames are files of their own)
-  00000048.safetensors     what its last frame leaves to the next, if anything; only the newest of an open shot
+  00000048.safetensors     what its last frame leaves to the next, if anything; only the newest of an open shot;
+                           of a window that is not done: what each of its keyframes leaves, where those went ahead
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import shutil
 import threading
 from bisect import insort
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,13 +29,12 @@ from pipeline.clip import WHOLE, Segment, Shot
 from pipeline.errors import DeviceError, OutputError, UsageError
 from pipeline.files import whole
 from pipeline.locks import LOCKS, alone_in
+from pipeline.plan import Plan, differences
 
 if TYPE_CHECKING:
     import torch
 
     from pipeline.stages.carry import Carried
-
-Plan = dict[str, Any]
 
 PLAN = "plan.json"
 SHOTS = "shots.json"
@@ -135,6 +135,10 @@ class Workdir:
                 last = segment
         return last
 
+    def has_done(self, shot: Shot) -> bool:
+        last = self.last_of(shot)
+        return last is not None and last.end == shot.end
+
     def keep_only(self, segments: Sequence[Segment]) -> None:
         """Forget the others, which are dreamed again."""
         for segment in [own for own in self.segments if own not in segments]:
@@ -157,7 +161,7 @@ class Workdir:
         """The film of the segment that begins with frame `first`."""
         return self.folder / f"{first:08d}.mp4"
 
-    def _state(self, segment: Segment) -> Path:
+    def _state(self, segment: Segment | Shot) -> Path:
         return self.folder / f"{segment.first:08d}.safetensors"
 
     def finish(self, segment: Segment, carried: Carried | None, shot: Shot = WHOLE) -> None:
@@ -167,6 +171,8 @@ class Workdir:
             self._forget(segment, shot, 2)
         if self.keep or segment.end != shot.end:
             states.write(self._state(segment), carried)
+        else:
+            self._state(segment).unlink(missing_ok=True)
         with whole(self._record(segment)) as part:
             part.write_text(json.dumps(asdict(segment)), encoding="utf-8")
         with self._turn:
@@ -174,7 +180,7 @@ class Workdir:
         if not self.keep and self.generations == 1:
             self._forget(segment, shot, 1)
 
-    def _record(self, segment: Segment) -> Path:
+    def _record(self, segment: Segment | Shot) -> Path:
         return self.folder / f"{segment.first:08d}.json"
 
     def _forget(self, segment: Segment, shot: Shot, back: int) -> None:
@@ -186,9 +192,27 @@ class Workdir:
             segment = before[0]
         self._state(segment).unlink(missing_ok=True)
 
-    def left_by(self, segment: Segment, device: torch.device) -> Carried | None:
+    def left_by(self, segment: Segment | Shot, device: torch.device) -> Carried | None:
         """What this one leaves to the frame after it, None for nothing. OutputError: was not kept, or is damaged."""
-        return states.read(self._state(segment), device)
+        left = states.read(self._state(segment), device)
+        return left[-1] if left else None
+
+    def go_ahead(self, window: Shot, keys: Sequence[Carried | None]) -> None:
+        """Keep what the keyframes of a window leave, for whoever dreams what lies between them."""
+        states.write(self._state(window), *keys)
+
+    def went_ahead(self, window: Shot) -> bool:
+        """Whether the keyframes of a window that is not done need not be dreamed."""
+        return self._state(window).is_file()
+
+    def keys_of(self, window: Shot, device: torch.device) -> list[Carried]:
+        """What they leave, each; nothing where they did not go ahead. OutputError where it is damaged."""
+        return states.read(self._state(window), device) if self.went_ahead(window) else []
+
+    def let_go(self, window: Shot, following: Shot) -> None:
+        """Forget what a window leaves once it and the one that follows are done, by whichever process."""
+        if not self.keep and self._record(window).is_file() and self._record(following).is_file():
+            self._state(window).unlink(missing_ok=True)
 
     @contextmanager
     def noting(self) -> Iterator[None]:
@@ -265,21 +289,3 @@ def _read(path: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise OutputError(f"{path}: is damaged ({error}). --fresh starts over.") from None
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """'octaves 4, now 5' for each value that is not the same."""
-    found: list[str] = []
-    for name in sorted({*before, *now}):
-        was, is_now = before.get(name), now.get(name)
-        if isinstance(was, dict) and isinstance(is_now, dict):
-            found += differences(was, is_now, f"{name} ")
-        elif was != is_now:
-            where = prefix if prefix in ("source ", "beats ") else ""
-            found.append(f"{where}{name} {_short(was)}, now {_short(is_now)}")
-    return found
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 24 else text[:12] + "…"

@@ -14,12 +14,13 @@ from pipeline.clip import Clip, Deep, Frame, Picture, Pixels
 from pipeline.destination import Destination
 from pipeline.errors import InputError
 from pipeline.files import whole
+from pipeline.plan import Plan
 from pipeline.render import Reel, Write
 from pipeline.settings import Settings
 from pipeline.sources import ClipSource, PictureSource, Source
 from pipeline.stages import compare, encode, gif, join, shots, stills
 from pipeline.tracks import Beside
-from pipeline.workdir import Plan, Workdir
+from pipeline.workdir import Workdir
 
 if TYPE_CHECKING:
     from pipeline.dreamer import Dreamer

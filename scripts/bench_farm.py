@@ -4,6 +4,7 @@
     python scripts/bench_farm.py --engine local --faults none worker driver --times 3
     python scripts/bench_farm.py --engine local --cost            # or ray: seconds an engine adds to a task
     python scripts/bench_farm.py --engine local --throughput      # two workers of one core against one
+    python scripts/bench_farm.py --engine local --one-shot 1 4    # of one long shot, with so many lanes
 
 Prints a table row for each fault: films equal to those of the undisturbed local run to the byte, tasks begun again,
 frames dreamed twice and how many they may be (the open segments: 48 frames for each worker that was lost), seconds.
@@ -33,8 +34,10 @@ import numpy as np
 
 SHOTS = [(30, 20, 26), (40, 30, 30), (60, 24, 24, 20), (30, 30, 30), (72,), (26, 26, 26, 26, 40, 30)]
 FRAMES = sum(map(sum, SHOTS))
+LONG = 256, (234, 416)  # frames, and their size: the smallest whose motion is measured as that of large ones
 OPEN = 48  # frames of a segment
 PATIENT = {"RAY_health_check_timeout_ms": "20000", "RAY_raylet_start_wait_time_s": "180"}
+QUIET = {**os.environ, **PATIENT, "OMP_NUM_THREADS": "1"}
 LIST = """defaults: {octaves: 1, iterations: 1, encoder_preset: ultrafast, output: "out/{stem}_dream.mp4"}
 jobs:
   - input: clips/*.mp4
@@ -43,37 +46,40 @@ Fault = Callable[[int], None]
 """Done to a farm, by its process's id."""
 
 
-def clip(path: Path, shots: tuple[int, ...], seed: int) -> None:
+def clip(path: Path, shots: tuple[int, ...], seed: int, size: tuple[int, int] = (96, 128)) -> None:
     """A film of fine noise that pans by two pixels a frame, another at each cut."""
     import cv2  # noqa: PLC0415
 
-    rng = np.random.default_rng(seed)
+    (height, width), rng = size, np.random.default_rng(seed)
     with av.open(str(path), "w") as film:
         stream = film.add_stream("libx264", rate=24, options={"crf": "12"})
-        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for length in shots:
-            cells = rng.uniform(0, 255, (48, 64 + length, 3)).astype(np.float32)
-            wide = cv2.resize(cells, (128 + 2 * length, 96), interpolation=cv2.INTER_CUBIC)
+            cells = rng.uniform(0, 255, (height // 2, width // 2 + length, 3)).astype(np.float32)
+            wide = cv2.resize(cells, (width + 2 * length, height), interpolation=cv2.INTER_CUBIC)
             wide = wide.clip(0, 255).astype(np.uint8)
             for index in range(length):
-                picture = np.ascontiguousarray(wide[:, 2 * index : 2 * index + 128])
+                picture = np.ascontiguousarray(wide[:, 2 * index : 2 * index + width])
                 film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         film.mux(stream.encode(None))
 
 
 def films(folder: Path) -> dict[str, str]:
-    made = sorted((folder / "out").glob("*.mp4"))
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in made}
+    return {path.name: digest(path) for path in sorted((folder / "out").glob("*.mp4"))}
 
 
-def children(pid: int, word: str) -> list[int]:
-    """Processes below `pid` whose command has a word in it."""
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def children(pid: int, word: str, deep: int = 8) -> list[int]:
+    """Processes below `pid`, so many generations of them, whose command has a word in it."""
     told = subprocess.run(
         ["/bin/ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True
     ).stdout
     rows = [line.split(None, 2) for line in told.splitlines()[1:]]
     below = {pid}
-    for _ in range(8):  # as deep as processes of Ray go, and more
+    for _ in range(deep):  # those of Ray go to 4 or so
         below |= {int(row[0]) for row in rows if int(row[1]) in below}
     return [int(row[0]) for row in rows if word in row[2] and int(row[0]) in below - {pid}]
 
@@ -83,7 +89,7 @@ def farm(folder: Path, command: str, *words: str) -> list[str]:
 
 
 def run(
-    folder: Path, words: list[str], faults: list[tuple[int, Fault]], *, fresh: bool = True
+    folder: Path, words: list[str], faults: list[tuple[int, Fault]], *, fresh: bool = True, frames: int = 40
 ) -> dict[str, Any]:
     """The list, with each fault done to it once so many frames went by; gives the last thing it said.
 
@@ -93,9 +99,8 @@ def run(
         for name in ("out", ".dream-farm"):
             shutil.rmtree(folder / name, ignore_errors=True)
     began, last, left, told = time.monotonic(), {}, list(faults), 0
-    command = farm(folder, "run", "--task-frames", "40", "--progress", "json", *words)
-    quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=quiet) as process:
+    command = farm(folder, "run", "--task-frames", str(frames), "--progress", "json", *words)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=QUIET) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("{"):
@@ -144,9 +149,13 @@ def strikes(fault: str, engine: str, node: Callable[[], None]) -> list[tuple[int
     """When, in frames, and what: at random."""
 
     def worker(pid: int) -> None:
-        word, root = ("ray::Hand", os.getpid()) if engine == "ray" else ("multiprocessing.spawn", pid)
+        if engine == "ray":
+            workers = children(os.getpid(), "ray::Hand")
+        else:  # below the process that they are forked from
+            [server] = children(pid, "multiprocessing.forkserver", deep=1)
+            workers = children(server, "multiprocessing")
         with suppress(ProcessLookupError):
-            os.kill(random.choice(children(root, word)), signal.SIGKILL)
+            os.kill(random.choice(workers), signal.SIGKILL)
 
     def driver(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
@@ -234,6 +243,61 @@ def throughput(folder: Path, engine: str) -> None:
     print(f"two workers: {pace[2] / pace[1] / 2:.2f} of twice one")
 
 
+def one_shot(folder: Path, engine: str, lanes: list[int]) -> None:
+    """A film without a cut, its keyframes ahead: by dream-video, by a worker held to one core, and by two on two."""
+    shutil.rmtree(folder / "clips")
+    (folder / "clips").mkdir()
+    frames, size = LONG
+    clip(folder / "clips" / "long.mp4", (frames,), 0, size)
+    cores = sorted(os.sched_getaffinity(0))
+    print("| lanes | by | s | s of CPU | s of its tasks | frames a second | of W x one | the same bytes |")
+    print("|---|---|---|---|---|---|---|---|")
+    for count in lanes:
+        look = {"octaves": 3, "keyframes": 8, "lanes": count, "threads": 1, "encoder_preset": "ultrafast"}
+        told = "".join(f"{name}: {value}, " for name, value in look.items())
+        (folder / "jobs.yaml").write_text(
+            LIST.replace("octaves: 1, iterations: 1, encoder_preset: ultrafast, ", told)
+        )
+        words = [f"--{name.replace('_', '-')}={value}" for name, value in look.items()]
+        alone = [
+            sys.executable,
+            "-m",
+            "pipeline",
+            str(folder / "clips" / "long.mp4"),
+            "-o",
+            str(folder / "alone.mp4"),
+        ]
+        one = 0.0
+        for workers in (0, 1, 2):
+            os.sched_setaffinity(0, cores[: max(1, workers)])
+            began, before, tasks = time.monotonic(), os.times(), "-"
+            if workers:
+                with cluster(engine, workers) as (where, _):
+                    case = run(folder, where, [], frames=64)["testcases"][0]
+                tasks = f"{case['time']:.1f}"
+            else:
+                subprocess.run([*alone, *words, "-y", "--progress", "none"], check=True, env=QUIET)
+            wall, after = time.monotonic() - began, os.times()
+            one = one or frames / wall
+            equal = films(folder).get("long_dream.mp4") == digest(folder / "alone.mp4") if workers else "-"
+            by, share = (
+                f"{workers} workers" if workers else "dream-video",
+                frames / wall / one / max(1, workers),
+            )
+            spent = sum(after[2:4]) - sum(before[2:4])
+            row = (
+                count,
+                by,
+                f"{wall:.1f}",
+                f"{spent:.1f}",
+                tasks,
+                f"{frames / wall:.2f}",
+                f"{share:.2f}",
+                equal,
+            )
+            print(f"| {' | '.join(map(str, row))} |", flush=True)
+
+
 def main() -> None:
     how = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=how)
@@ -244,6 +308,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--throughput", action="store_true")
+    parser.add_argument("--one-shot", type=int, nargs="+", metavar="LANES")
     asked = parser.parse_args()
     random.seed(asked.seed)
     os.environ.update(PATIENT)
@@ -255,6 +320,8 @@ def main() -> None:
             clip(folder / "clips" / f"c{number}.mp4", shots, number)
         if asked.cost:
             cost(folder, asked.engine)
+        elif asked.one_shot:
+            one_shot(folder, asked.engine, asked.one_shot)
         elif asked.throughput:
             throughput(folder, asked.engine)
         else:

@@ -39,7 +39,7 @@ from pipeline.net import tap, zoo
 from pipeline.net.cards import card
 from pipeline.net.targets import parse_targets
 from pipeline.ops.objectives import energy
-from pipeline.render import Write, render
+from pipeline.render import Film, Write, render
 from pipeline.scene import demo_scene
 from pipeline.settings import Input
 from pipeline.sources import SceneSource
@@ -242,7 +242,7 @@ def lanes(size: Size, frames: int, tell: Callable[[str], None]) -> dict[str, flo
         next(dreamer.walk(source))  # warm
         with tempfile.TemporaryDirectory() as folder, Workdir.open(Path(folder) / "work", {}) as work:
             wall, cpu = perf_counter(), process_time()
-            render(source, dreamer, work, _unseen, lambda dreamt: None, shots)
+            render(Film(source, dreamer, work, _unseen, lambda dreamt: None, shots))
             wall, cpu = (perf_counter() - wall) / (4 * frames), (process_time() - cpu) / (4 * frames)
         name = f"4 shots, {count} lanes"
         found[name] = wall

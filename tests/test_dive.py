@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import cmath
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,16 +16,17 @@ import pytest
 import torch
 
 from conftest import texture, tiny_network
-from pipeline import looks
+from pipeline import device, looks
 from pipeline.camera import Moves, Similarity, closed
 from pipeline.camera import Path as Way
 from pipeline.clip import Size
-from pipeline.dive import balance, masters
+from pipeline.dive import balance, compose, masters
 from pipeline.dive.compose import Composer
 from pipeline.dive.exact import ExactDive
 from pipeline.dive.exposure import Exposure, Reading, Tone, metered
 from pipeline.dive.feedback import FeedbackDive, LivingStill
 from pipeline.dive.masters import Climb
+from pipeline.dive.store import Store
 from pipeline.dive.windows import FINER, Windows
 from pipeline.dreamer import Dreamer
 from pipeline.errors import DeviceError, ScheduleError, UsageError
@@ -264,6 +267,21 @@ def test_a_dive_keeps_of_the_dreams_colours_what_was_asked(tone: str, saturation
     assert float(asked.abs().mean()) > 1e-3
 
 
+def test_at_its_edge_a_picture_does_not_meet_its_other_side() -> None:
+    """Half dark and half bright: there is no border but the one in its middle."""
+    look = Dreamer(network=tiny_network(), octaves=2, jitter=4, threads=1).look
+    halves = torch.full((1, 3, 60, 96), 0.3)
+    halves[..., 48:] = 0.7
+    with torch.no_grad():
+        met, held = (
+            (masters.climbed(halves, Climb(look, 4, 1.5), 1.0, around) - halves).mean((0, 1, 2))
+            for around in (0, masters.BEYOND)
+        )
+    edge, within = slice(-4, None), slice(60, 88)
+    assert met[edge].mean() > 3 * met[within].mean()
+    assert held[edge].mean() == pytest.approx(float(held[within].mean()), rel=0.3)
+
+
 def settings(**knobs: object) -> ZoomSettings:
     short = {
         "octaves": 2,
@@ -409,6 +427,58 @@ class TestExact:
         monkeypatch.setattr(masters, "dream", lambda *what: scarce(replace(what[0], tile=512), *what[1:]))
         with pytest.raises(DeviceError, match="Out of memory dreaming a picture of"):
             dive(photo, tmp_path / "again", seconds="1").dreamt()
+
+    def test_what_the_memory_is_too_small_for_is_refused_before_it_is_dreamed(
+        self, photo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In 4K a master of 7697x4333 took 5.7 GB."""
+        container = tmp_path / "memory.max"
+        monkeypatch.setattr(device, "LIMITS", (str(tmp_path / "no such"), str(container)))
+        for allowed, knobs, less in (
+            (str(6 << 30), {}, "--dream-size max:1920"),
+            (str(6 << 30), {"dream_size": "max:1920"}, ""),
+            (str(4 << 30), {"dream_size": "max:1920"}, r"Give a smaller --size\.$"),
+        ):
+            container.write_text(f"{allowed}\n")
+            with pytest.raises(DeviceError, match=less) if less else nullcontext():
+                dive(photo, tmp_path, size="3840x2160", **knobs)
+        container.write_text("max\n")
+        assert device._memory() > 1 << 28
+
+    def test_while_a_picture_is_dreamed_the_one_above_is_not_in_memory(
+        self, photo: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        held, deepened = [], masters.deepened
+        diving = dive(photo, tmp_path, seconds="2")
+
+        def told(*what: Any) -> object:
+            held.append(len(stores[0]._at_hand))
+            return deepened(*what)
+
+        stores: list[Store] = []
+        opened = Store.open
+        monkeypatch.setattr(Store, "open", lambda *a, **k: (stores.append(opened(*a, **k)), stores[0])[1])
+        monkeypatch.setattr(masters, "deepened", told)
+        diving.dreamt()
+        assert set(held) == {0}
+
+    def test_large_pictures_are_looked_into_one_by_one(self, photo: str, tmp_path: Path) -> None:
+        plain = dive(photo, tmp_path)
+        ground = masters.fitted(plain.source.ground, plain.windows.windows[0].size)
+        roomy, tight = (Composer(plain.windows, lambda slot: ground) for _ in range(2))
+        for seconds in (0.0, 0.4, 0.8):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(compose, "MEMORY", 1)
+                seen = tight.picture(seconds)
+            assert np.array_equal(seen, roomy.picture(seconds))
+        assert (len(roomy._ready), len(tight._ready)) == (3, 1)
+
+    def test_in_a_hurry_half_the_steps_go_as_far(self, photo: str, tmp_path: Path) -> None:
+        plain = dive(photo, tmp_path)
+        quick = ExactDive(plain.settings, plain.source, tmp_path, network=tiny_network(), hurry=2)
+        usual, hurried = plain.climb_at(1), quick.climb_at(1)
+        assert (usual.iterations, hurried.iterations) == (3, 2)
+        assert hurried.iterations * hurried.step == pytest.approx(usual.iterations * usual.step)
 
     def test_masters_of_another_dive_are_not_taken(self, photo: str, tmp_path: Path) -> None:
         dive(photo, tmp_path).dreamt()

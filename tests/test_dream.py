@@ -96,6 +96,13 @@ def test_in_tiles_the_gradient_is_the_gradient(layers: str) -> None:
     torch.testing.assert_close(tiled, whole, rtol=1e-3, atol=1e-4 * float(whole.abs().mean()))
 
 
+def test_between_two_tiles_it_can_be_stopped() -> None:
+    heard: list[None] = []
+    seen = look(tile=64, heed=lambda: heard.append(None))
+    gradient(seen, picture(96, 128))
+    assert len(heard) == len(tiles(Size(96, 128), 64)) == 4
+
+
 def test_tiles_keep_every_pixel_once_and_see_around_it() -> None:
     for size, side in ((Size(2160, 3840), 1024), (Size(257, 255), 256), (Size(16, 3000), 300)):
         kept = torch.zeros(size)

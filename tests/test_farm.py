@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from conftest import KilledError, killed_after
 from pipeline.cli.farm import main
 from pipeline.cli.video import main as dream_video
 from pipeline.clip import Shot
@@ -252,6 +254,82 @@ def three_shots(tmp_path: Path, make_clip: Callable[..., Path]) -> Path:
     return path
 
 
+KEYED = FLAGS | {"keyframes": "4", "lanes": "1"}
+
+
+@pytest.fixture
+def long_shot(
+    listed: Callable[..., Path], make_clip: Callable[..., Path], tmp_path: Path
+) -> tuple[Task, bytes, Callable[[], bytes]]:
+    """A film of one shot as a task, its bytes as dream-video makes them, and what has it make or finish the film."""
+    clip = make_clip(frames=22, size=(48, 64))
+    (job,), found = read(listed({"defaults": KEYED, "jobs": [{"input": clip.name, "output": "film.mp4"}]}))
+    (ready,) = check([job], tmp_path, found)
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in KEYED.items()]
+
+    def alone(out: str = "film.mp4") -> bytes:
+        assert dream_video([str(clip), "-o", str(tmp_path / out), *words, "--progress", "none"]) == 0
+        return (tmp_path / out).read_bytes()
+
+    return Task.of(ready, threads=1, frames=12), alone("single.mp4"), alone
+
+
+class KillsChain(Local):
+    """Loses the worker of the first chain once another has begun."""
+
+    killed = 0
+
+    def submit(self, key: int, task: Task) -> None:
+        super().submit(key, task)
+        if task.step == "chain" and not self.killed:
+            self.killed = next(worker.process.pid for worker in self._pool if worker.key == key)
+            os.kill(self.killed, signal.SIGKILL)
+
+
+def test_workers_share_one_long_shot_that_a_killed_render_began_and_it_is_the_same_to_the_byte(
+    long_shot: tuple[Task, bytes, Callable[[], bytes]], tmp_path: Path
+) -> None:
+    from pipeline.farm.work import Opened
+    from pipeline.film import make
+
+    task, single, _ = long_shot
+    opened = Opened.of(task)
+    with pytest.raises(KilledError):
+        make(opened.source, opened.dreamer, opened.destination, lambda done: None, killed_after(7))
+    (result,), engine = [Result(task)], KillsChain(2)
+    Drive([result], engine, 3, lambda drive, event: None).run()
+    assert result.state == "done", result.error
+    assert (result.frames, result.retries, bool(engine.killed)) == (17, 1, True), "five frames were done"
+    assert (tmp_path / "film.mp4").read_bytes() == single
+    assert not (tmp_path / "film.mp4.dreamwork").exists()
+
+
+def test_what_a_farm_leaves_of_a_long_shot_dream_video_finishes_and_an_exported_list_cuts_it_alike(
+    long_shot: tuple[Task, bytes, Callable[[], bytes]], tmp_path: Path
+) -> None:
+    from pipeline.farm import work
+
+    task, single, alone = long_shot
+    begun = work.run(task, lambda frames: None)
+    assert not begun.groups
+    (chain,) = begun.chains
+    ready = work.run(replace(task, step="chain", group=chain), lambda frames: None)
+    done = work.run(replace(task, step="dream", group=ready.groups[1]), lambda frames: None)
+    assert done.frames == sum(end - first for first, end in ready.groups[1])
+    exported = work.scanned(task)
+    assert exported.chains[0][: len(chain)] == chain
+    assert exported.groups[0] == chain, "what lies between is handed out in larger groups"
+    assert exported.chains[0][-1][1] == exported.groups[-1][-1][1] == 22
+    told = yaml.safe_load(openjd.template("l", tmp_path, [exported], cpus=1, gpus=0))
+    assert [step.get("dependencies", [{}])[0].get("dependsOn", "")[5:10] for step in told["steps"]] == [
+        "",
+        "chain",
+        "dream",
+    ]
+    assert alone() == single
+    assert not (tmp_path / "film.mp4.dreamwork").exists()
+
+
 def test_processes_share_a_film_shot_by_shot_or_have_it_alone(tmp_path: Path) -> None:
     plan, shots = {"settings": 1}, [Shot(0, 5), Shot(5, 9)]
     folder = tmp_path / "film.dreamwork"
@@ -379,7 +457,10 @@ def test_ray_that_is_not_there_is_said_at_once(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_worker_does_not_outlive_the_list(tmp_path: Path) -> None:
-    code = "from pipeline.farm.local import Local; e = Local(1); print(e._hire().process.pid, flush=True); input()"
+    code = (
+        "from pipeline.farm import local; local.LOADED.clear(); engine = local.Local(1);"
+        "print(engine._hire().process.pid, flush=True); input()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
     ) as driver:

@@ -160,15 +160,67 @@ def test_between_two_keyframes_a_pixel_believes_the_one_it_can_trust() -> None:
 def rendered(
     folder: Path, by: Dreamer, source: ShotsSource, shots: Sequence[Shot], kill: int = 10**9
 ) -> dict[int, bytes]:
-    film: dict[int, bytes] = {}
+    shown: dict[int, bytes] = {}
+    with Workdir.open(folder, {}) as work, contextlib.suppress(KilledError):
+        render.render(filmed(work, by, source, shots, shown, kill))
+    return shown
 
+
+def filmed(
+    work: Workdir,
+    by: Dreamer,
+    source: ShotsSource,
+    shots: Sequence[Shot],
+    shown: dict[int, bytes],
+    kill: int = 10**9,
+) -> render.Film:
     @contextlib.contextmanager
     def reel(first: int) -> Iterator[Write]:
-        yield lambda picture, frame: film.update({frame.index: picture.tobytes()})
+        yield lambda picture, frame: shown.update({frame.index: picture.tobytes()})
 
-    with Workdir.open(folder, {}) as work, contextlib.suppress(KilledError):
-        render.render(source, by, work, reel, killed_after(kill), shots)
-    return film
+    return render.Film(source, by, work, reel, killed_after(kill), shots)
+
+
+def test_keyframes_go_ahead_and_whoever_dreams_what_lies_between_makes_the_same_film(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, shots, folder = ShotsSource([3, 28]), [Shot(0, 3), Shot(3, 31)], tmp_path / "shared"
+    whole = rendered(tmp_path / "whole", dreamer(3, 2), source, shots)
+    by, shown, shot = dreamer(3, 2), dict[int, bytes](), shots[1]
+    keyed = by.keyframes
+    assert keyed is not None
+    windows = keyed.windows(shot)
+    assert windows == [Shot(3, 10), Shot(10, 16), Shot(16, 22), Shot(22, 28), Shot(28, 31)]
+    Workdir.begin(folder, {}, lambda: shots)
+
+    def go_ahead() -> None:
+        with Workdir.shared(folder, {}, windows) as work:
+            render.dream_ahead(filmed(work, by, source, [], shown), keyed, shot, windows)
+
+    def states() -> list[int]:
+        return sorted(int(path.stem) for path in folder.glob("*.safetensors"))
+
+    dream, kill = by.together, killed_after(5)
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr(by, "together", lambda frames: [kill(), dream(frames)][1])
+        go_ahead()
+    assert states() == [3, 10], "what stands of a chain that was killed is whole windows"
+    dreamed: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            by, "together", lambda frames: [dreamed.append(frames[0].tick.frame.index), dream(frames)][1]
+        )
+        go_ahead()
+    assert dreamed == [18, 21, 24, 27, 30], "and is not dreamed again"
+    assert not shown
+    for one in (windows[4], windows[2], windows[1]):
+        with Workdir.shared(folder, {}, [one]) as work:
+            render.dream_windows(filmed(work, by, source, [], shown), keyed, shot, [one])
+    assert states() == [3, 16, 22], "what nobody needs any more is gone"
+    rest = rendered(folder, dreamer(3, 2), source, shots)
+    assert sorted(rest) == [*range(10), *range(22, 28)], "what is done in any order is left alone"
+    assert shown | rest == whole
+    assert states() == []
 
 
 @pytest.mark.parametrize("kill", [3, 8, 21])

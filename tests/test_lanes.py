@@ -21,10 +21,10 @@ from pipeline.dreamt import Dreamt, Due
 from pipeline.errors import DeviceError
 from pipeline.lanes import Lockstep, begins, done_in_step
 from pipeline.motion import shots_of
-from pipeline.render import Write
+from pipeline.render import Film, Write
 from pipeline.workdir import Workdir
 
-Film = dict[int, list[bytes]]
+Pictures = dict[int, list[bytes]]
 
 
 def dreamer(lanes: int, **knobs: object) -> Dreamer:
@@ -37,7 +37,7 @@ def shots_in(source: ShotsSource, by: Dreamer) -> tuple[Shot, ...]:
 
 
 def rendered(
-    source: ShotsSource, by: Dreamer, folder: Path, film: Film, shots: Sequence[Shot], kill_after: int = 10**9
+    source: ShotsSource, by: Dreamer, folder: Path, film: Pictures, shots: Sequence[Shot], kill_after: int = 10**9
 ) -> list[Segment] | None:
     """What is done when all is; None when it was ended after so many frames, or segments."""
     tick = killed_after(kill_after)
@@ -51,7 +51,7 @@ def rendered(
 
     with Workdir.open(folder, {}) as work:
         try:
-            render.render(source, by, work, reel, tick, shots)
+            render.render(Film(source, by, work, reel, tick, shots))
         except KilledError:
             return None
         return list(work.segments)
@@ -78,8 +78,8 @@ def test_the_shots_found_beforehand_begin_where_cuts_are_found() -> None:
 @pytest.mark.parametrize("lanes", [2, 3, 9])
 def test_a_film_in_lanes_is_the_film_in_one_to_the_bit(lanes: int, tmp_path: Path, short: None) -> None:
     source = ShotsSource([5, 1, 4, 6])
-    one: Film = {}
-    many: Film = {}
+    one: Pictures = {}
+    many: Pictures = {}
     done = [
         rendered(source, dreamer(1), tmp_path / "one", one, (WHOLE,)),
         rendered(source, dreamer(lanes), tmp_path / "many", many, shots_in(source, dreamer(1))),
@@ -121,9 +121,9 @@ def test_lanes_that_were_ended_go_on_to_the_same_film(
         patch.setattr(render, "SEGMENT", Fraction(3, 24))
         if together:
             patch.setattr(render, "_abreast", render._in_step)
-        undisturbed: Film = {}
+        undisturbed: Pictures = {}
         assert rendered(source, by, folder / "whole", undisturbed, found)
-        film: Film = {}
+        film: Pictures = {}
         done = [rendered(source, by, folder / "killed", film, found, kill) for kill in (*kills, 10**9)][-1]
     assert done is not None
     assert [segment.first for segment in done] == [0, *(segment.end for segment in done[:-1])]
@@ -156,8 +156,8 @@ def test_lanes_in_step_that_were_ended_dream_the_same_batches(
 def test_in_lockstep_a_lane_dreams_what_it_dreams_alone(tmp_path: Path, short: None, lockstep: None) -> None:
     """A batch may differ in the last bits; one lane that leaked into another would differ in the first."""
     source = ShotsSource([5, 2, 4])
-    one: Film = {}
-    many: Film = {}
+    one: Pictures = {}
+    many: Pictures = {}
     rendered(source, dreamer(1), tmp_path / "one", one, (WHOLE,))
     rendered(source, dreamer(3), tmp_path / "many", many, shots_in(source, dreamer(1)))
     joined = [
@@ -195,7 +195,7 @@ def test_an_error_in_one_lane_ends_them_all(tmp_path: Path, monkeypatch: pytest.
             yield lambda picture, frame: None
 
         with Workdir.open(tmp_path / way.__name__, {}) as work, pytest.raises(OSError, match="disk full"):
-            render.render(source, by, work, reel, lambda dreamt: None, shots_in(source, by))
+            render.render(Film(source, by, work, reel, lambda dreamt: None, shots_in(source, by)))
         assert not any(thread.name.startswith(("lane", "read-ahead")) for thread in threading.enumerate())
 
 
@@ -213,7 +213,7 @@ def test_lanes_that_memory_cannot_hold_are_halved_and_no_frame_is_lost(
         return usual(self, frames)
 
     monkeypatch.setattr(Dreamer, "_batch", batch)
-    film: Film = {}
+    film: Pictures = {}
     done = rendered(source, by, tmp_path / "work", film, shots_in(source, by))
     assert sum(segment.end - segment.first for segment in done or []) == 16
     assert sizes[:3] == [4, 2, 2]

@@ -631,10 +631,26 @@ def test_pools_come_before_what_they_commute_with_unless_that_is_asked_for() -> 
     x = torch.rand(1, 3, 48, 64)
     for asked in ("relu2_1", "relu1_2, relu2_1"):
         made = cut(net, parse_targets(asked))
-        calls = [str(node.target) for node in made.body.graph.nodes if node.op == "call_module"]
-        pooled_first = calls.index("features.4") < calls.index("features.3")
+        calls = [node.target for node in made.body.graph.nodes]
+        second = [at for at, call in enumerate(calls) if call is torch.nn.functional.relu][1]
+        pooled_first = calls.index("features.4") < second
         assert pooled_first == (asked == "relu2_1")
         seen = (x - made.mean) / made.std
         for mine, name in zip(made(x), [t.layer for t in made.targets], strict=True):
             end = int(name.split(".")[1]) + 1
             torch.testing.assert_close(mine, net.module.features[:end](seen), rtol=1e-4, atol=1e-5)
+
+
+def test_activations_work_in_place_on_what_is_made_for_them_alone() -> None:
+    """One ReLU stands in three places of a residual block, twice above a convolution and once above a sum."""
+    net = Network(card("resnet50"), zoo.build("resnet50"), "", "")
+    made = cut(net, parse_targets("layer1"))
+    relus = [node for node in made.body.graph.nodes if node.target is torch.nn.functional.relu]
+    assert [node.kwargs["inplace"] for node in relus] == [True] * 10
+    x = torch.rand(1, 3, 48, 64)
+    seen = (x - made.mean) / made.std
+    for name, part in net.module.named_children():
+        seen = part(seen)
+        if name == "layer1":
+            break
+    torch.testing.assert_close(made(x)[0], seen, rtol=1e-4, atol=1e-5)

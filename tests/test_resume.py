@@ -375,7 +375,7 @@ def rendered(
 
     try:
         with Workdir.open(folder, {}, keep=True) as work:
-            render.render(source, DREAMER, work, reel, tick)
+            render.render(render.Film(source, DREAMER, work, reel, tick))
             return work.segments
     except KilledError:
         return None

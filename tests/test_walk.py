@@ -154,17 +154,15 @@ def test_closing_the_iterator_ends_its_threads(make_clip: Callable[..., Path], r
 def test_a_render_that_fails_ends_its_threads(make_clip: Callable[..., Path], tmp_path: Path) -> None:
     from contextlib import nullcontext
 
-    from pipeline.render import render
+    from pipeline.render import Film, render
     from pipeline.workdir import Workdir
 
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
     with Workdir.open(tmp_path / "w", {}) as work, pytest.raises(OSError, match="disk full"):
-        render(
-            open_source(str(make_clip()), Input()), dreamer(), work,
-            lambda first: nullcontext(fail), lambda dreamt: None,
-        )  # fmt: skip
+        source = open_source(str(make_clip()), Input())
+        render(Film(source, dreamer(), work, lambda first: nullcontext(fail), lambda dreamt: None))
     assert not any("read-ahead" in thread.name for thread in threading.enumerate())
 
 

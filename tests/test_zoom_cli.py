@@ -17,7 +17,7 @@ import pytest
 
 from conftest import texture
 from pipeline import looks
-from pipeline.cli import video
+from pipeline.cli import video, zoom
 from pipeline.cli.zoom import main
 from pipeline.settings.zoom import ZoomSettings
 from pipeline.stages import sound, stills
@@ -103,9 +103,16 @@ def test_noise_a_loop_and_numbered_pictures(
     assert np.abs(far - first).mean() > np.abs(last - first).mean()
 
 
-def test_a_preview_is_one_picture_of_twelve(photo: Path, flags: list[str], tmp_path: Path) -> None:
-    assert main([str(photo), *flags, "--preview", "-o", str(tmp_path / "sheet.png")]) == 0
+def test_a_preview_is_one_picture_of_twelve_and_says_how_it_differs(
+    photo: Path, flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(zoom, "SMALL", "max:64")
+    large = ["--size", "160x100", "--preview", "-o", str(tmp_path / "sheet.png")]
+    assert main([str(photo), *flags, *large]) == 0
     assert iio.imread(tmp_path / "sheet.png").shape == (3 * 40, 4 * 64, 3)
+    said = "a preview at 64x40: in the film, 160x100, what is dreamed is 2.5 times smaller"
+    assert said in capsys.readouterr().err
     assert names(tmp_path) == {"photo.png", "sheet.png"}
 
 
@@ -169,7 +176,9 @@ def test_unfinished_masters_are_gone_on_with(
     with monkeypatch.context() as patch:
         patch.setattr(pipeline.cli.diving._Told, "__call__", stop)
         assert main([str(photo), *flags, *out]) == 130
-    assert "2 of 4 pictures are kept" in capsys.readouterr().err
+    told_at_once = capsys.readouterr().err
+    assert "2 of 4 pictures are kept" in told_at_once
+    assert "but not the one in hand" in told_at_once
     assert names(tmp_path) == {"photo.png", "whole.mp4", "out.mp4.masters"}
     assert main([str(photo), *flags, *out, "--turn", "5"]) == 2
     assert main([str(photo), *flags, *out]) == 0

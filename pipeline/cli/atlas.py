@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, NoReturn
 from tqdm import tqdm
 
 from pipeline.cli import options
+from pipeline.cli.guard import guarded
 from pipeline.cli.progress import Teller, duration
-from pipeline.cli.video import guarded
-from pipeline.clip import Size, fit
 from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.settings.atlas import AtlasSettings, channels_of
 
 if TYPE_CHECKING:
-    from pipeline.clip import Clip, Frame
+    from pipeline.clip import Clip, Frame, Size
 
 ABOUT = "What every layer of a network dreams on your own picture: a page to choose from."
 INPUTS = "a picture, or a clip, of which the middle frame is taken"
@@ -77,7 +76,6 @@ def _check(settings: AtlasSettings) -> None:
         raise UsageError("--layers: an atlas is of one moment. Give layers without times.")
     if settings.dream.step.constant is None:
         raise UsageError("--step: an atlas is of one moment. Give a number.")
-    fit(Size(360, 640), settings.dream.dream_size)
     if settings.atlas.channels is not None:
         target = parse_targets(channels_of(settings.atlas.channels)[0])[0]
         if target.classes or target.layer.lower().startswith("motif/"):

@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     from pipeline.dreamt import Dreamt
 
 BEGUN = 72  # frames that a preview of a feedback dive walks
+TELLING = 1.1  # times smaller: less is no difference
+HURRY = 2  # steps of a dream that are taken as one in a preview: twice as fast, and looks the same
 
 
 def _dive(
-    source: ZoomSource, settings: ZoomSettings, folder: Path, progress: Progress
+    source: ZoomSource, settings: ZoomSettings, folder: Path, progress: Progress, hurry: int = 1
 ) -> ExactDive | FeedbackDive | LivingStill:
     """The network, loaded, and the way to dive. Here torch is imported, which takes seconds."""
     from pipeline.dive.opening import way
 
-    return way(source, settings, folder, _Told(progress))
+    return way(source, settings, folder, _Told(progress), hurry=hurry)
 
 
 class _Told:
@@ -106,13 +108,13 @@ def film(
     progress.note(f"network {settings.dream.model}: {dive.network.licence}")
 
 
-def preview(source: ZoomSource, settings: ZoomSettings, name: str, path: Path) -> None:
-    """Frames along the dive as one picture."""
+def preview(source: ZoomSource, settings: ZoomSettings, name: str, path: Path, full: Size) -> None:
+    """Frames along the dive as one picture. full: the size of the film's own."""
     progress = _progress(settings, source)
     source = _aimed(source, settings, name)
     count = settings.output.preview
     with TemporaryDirectory() as folder:
-        dive = _dive(source, settings, Path(folder) / "masters", progress)
+        dive = _dive(source, settings, Path(folder) / "masters", progress, HURRY)
         from pipeline.dive.feedback import FeedbackDive
         from pipeline.film import recipe, sheet
         from pipeline.stages import stills
@@ -125,9 +127,17 @@ def preview(source: ZoomSource, settings: ZoomSettings, name: str, path: Path) -
         except KeyboardInterrupt:
             raise KeyboardInterrupt from None  # without its note: of a preview nothing is kept
         stills.write(path, sheet(pictures), recipe(dive))
-    height, width = pictures[0].shape[:2]
-    small = f"{len(pictures)} frames along the dive at {width}x{height}"
-    progress.note(f"{path}: {small}; what is dreamed is as many pixels wide in a larger film")
+    progress.note(f"{path}: {len(pictures)} frames along the dive, {_how_small(source.clip.size, full)}")
+
+
+def _how_small(size: Size, full: Size) -> str:
+    """What is dreamed is so many pixels wide, whatever the size: in a film it is smaller against the frame."""
+    ratio = full.width / size.width
+    if ratio < TELLING:
+        return f"at {size}"
+    return (
+        f"a preview at {size}: in the film, {full}, what is dreamed is {ratio:.1f} times smaller in the frame"
+    )
 
 
 def _begun(dive: FeedbackDive, source: ZoomSource, count: int, progress: Progress) -> list[Picture]:

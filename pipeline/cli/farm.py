@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, subcommand
 
+from pipeline.cli.guard import guarded
 from pipeline.cli.reading import parsed
-from pipeline.cli.video import guarded
 from pipeline.errors import UsageError
 
 ABOUT = "Dream on a list of films: many clips, many machines."
@@ -104,8 +104,8 @@ class Export(Where):
 @dataclass
 class Task:
     file: Annotated[Positional[Path], arg(metavar="FILE", help="of an exported list")]
-    step: Annotated[Literal["begin", "dream", "join"], arg(help="which of its tasks")] = "dream"
-    group: Annotated[int, arg(metavar="N", help="which group of shots, from 0")] = 0
+    step: Annotated[Literal["begin", "chain", "dream", "join"], arg(help="which of its tasks")] = "dream"
+    group: Annotated[int, arg(metavar="N", help="which group of shots or chain of keyframes, from 0")] = 0
     folder: Annotated[
         str, arg(metavar="DIR", help="the list's folder on this machine, where it is another")
     ] = ""

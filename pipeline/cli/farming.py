@@ -139,7 +139,7 @@ def export(asked: door.Export) -> None:
     )
     path = asked.openjd / "template.yaml"
     _write(path, text, overwrite=asked.yes)
-    groups = sum(max(1, len(job.groups)) for job in exported)
+    groups = sum(max(1, len(job.groups) + len(job.chains)) for job in exported)
     print(f"{path}: {len(jobs)} jobs in {groups} tasks", file=sys.stderr)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -22,7 +21,7 @@ from pipeline.destination import Destination, check_folder, stem
 from pipeline.errors import OutputError, UsageError
 from pipeline.net.cards import card
 from pipeline.net.programme import Programme
-from pipeline.sources import PictureSource, SceneSource, Source, open_source
+from pipeline.sources import SceneSource, Source, open_source
 from pipeline.stages import shots, stills
 
 if TYPE_CHECKING:
@@ -47,13 +46,15 @@ def make(asked: options.Asked) -> None:
 
         watching.watch(asked)
         return
+    from pipeline.cli import many
+
+    if (names := many.inputs(asked)) and not settings.run.demo:
+        many.make(asked, names)
+        return
     name = _name(asked)
     source: Source
     if settings.run.demo:
         source = SceneSource.of(settings.input)
-    elif (photographs := _photographs(name, settings.output.out)) is not None:
-        _dream_photographs(photographs, Path(str(settings.output.out)), asked)
-        return
     else:
         source = open_source(name, settings.input, strict=settings.run.strict)
     out = settings.output.out
@@ -104,8 +105,7 @@ def _film(source: Source, destination: Destination, asked: options.Asked) -> Non
     work = destination.work_folder(settings.run.workdir)
     going_on = work.exists() and not settings.run.fresh
     destination.check(source, overwrite=settings.output.yes, going_on=going_on)
-    read = [*map(Path, (*settings.dream.guide, *settings.dream.mask)), *hearing.files(settings)]
-    _spare(read, destination.files(source))
+    spare(read_beside(settings), destination.files(source))
     if settings.output.report:
         destination.check_report(settings.output.report, source, overwrite=settings.output.yes)
     if settings.output.contact_sheet:
@@ -121,7 +121,7 @@ def _film(source: Source, destination: Destination, asked: options.Asked) -> Non
             _piece(*kept, destination, asked)
             return
     started = monotonic()
-    dreamer, progress = _film_ready(source, asked)
+    dreamer, progress = film_ready(source, asked)
     from pipeline.film import make
 
     progress.note(_beginning(source, dreamer, destination.path))
@@ -207,49 +207,12 @@ def _preview(source: Source, name: str, asked: options.Asked) -> None:
         progress.note(offer)
 
 
-def _photographs(name: str, out: str | None) -> list[Path] | None:
-    """The pictures that are to become a still each; None when the input is anything else.
-
-    That is a folder or a glob of pictures, with a folder to go to, unless they are numbered and of one size.
-    """
-    if out is None or not (out.endswith(("/", os.sep)) or Path(out).is_dir()) or Path(name).is_file():
-        return None
-    if Path(name).is_dir():
-        paths = stills.in_folder(Path(name))
-    elif stills.is_pattern(name) and not stills.COUNTER.search(name):
-        paths = stills.matching(name)
-    else:
-        return None
-    film = stills.is_numbered(paths) and len({stills.size_of(path) for path in paths.values()}) == 1
-    return None if film else list(paths.values())
+def read_beside(settings: Settings) -> list[Path]:
+    """Guides, masks and songs."""
+    return [*map(Path, (*settings.dream.guide, *settings.dream.mask)), *hearing.files(settings)]
 
 
-def _dream_photographs(paths: list[Path], folder: Path, asked: options.Asked) -> None:
-    settings = asked.settings
-    if settings.output.report:
-        raise UsageError(f"--report is of one film; {paths[0].parent} gives a still each. Leave it out.")
-    outs = [folder / f"{path.stem}_dream.png" for path in paths]
-    if len(set(outs)) < len(outs):
-        raise UsageError(f"{paths[0].parent}: holds pictures that differ only in their ending. Rename them.")
-    check_folder(folder if folder.is_dir() else folder.parent, str(folder))
-    for out in outs:
-        _check_still(out, overwrite=settings.output.yes)
-    sources = [PictureSource.of(str(path), {0: path}, settings.input) for path in paths]
-    dreamer, progress = _ready(sources[0], asked)
-    from pipeline.film import preview, recipe
-
-    folder.mkdir(exist_ok=True)
-    progress.total = len(paths)
-    progress.start(0)
-    try:
-        for source, out in zip(sources, outs, strict=True):
-            stills.write(out, preview(source, dreamer, 1, progress), recipe(dreamer))
-    finally:
-        progress.close()
-    progress.note(f"{folder}: {len(outs)} pictures, a still each")
-
-
-def _spare(read: Iterable[Path], written: Iterable[Path]) -> None:
+def spare(read: Iterable[Path], written: Iterable[Path]) -> None:
     """OutputError where a guide, a mask or a song would be overwritten."""
     own = {path.resolve() for path in read}
     for path in written if own else ():
@@ -264,7 +227,7 @@ def _check_still(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path}: is there already. Give -y to overwrite it, or another name with -o.")
 
 
-def _film_ready(source: Source, asked: options.Asked) -> tuple[Dreamer, Progress]:
+def film_ready(source: Source, asked: options.Asked) -> tuple[Dreamer, Progress]:
     """As _ready, for a film: one in which nothing is dreamed does without the network and torch."""
     settings = asked.settings
     from pipeline.untouched import Untouched

@@ -36,13 +36,14 @@ UNSET_AT_0 = ("preview", "preview_seconds", "bpm")
 # With these tyro need not load its checker of types, which takes longer than all else it does.
 Text = Optional[str]  # noqa: UP045
 Texts = UseAppendAction[tuple]  # type: ignore[type-arg]
+Words = Positional[tuple]  # type: ignore[type-arg]
 
 
 @dataclass(frozen=True)
 class Asked:
     """What a command line comes to. origins: "group.name" -> where its value came from. command: to do it again.
 
-    made: what made the film of --like: versions and the weights' hash.
+    made: what made the film of --like: versions and the weights' hash. more: sources after the first.
     """
 
     source: str | None
@@ -50,6 +51,7 @@ class Asked:
     origins: dict[str, str]
     command: str = ""
     made: Mapping[str, str] = field(default_factory=dict)
+    more: tuple[str, ...] = ()
 
     def offers(self) -> list[str]:
         """Commands for the same with more of the dream, and with less; none where the strength is a schedule."""
@@ -64,7 +66,7 @@ class Asked:
         return [f"{name}: {prog} {words} --strength {to:.3g}{over}" for name, to in ways if to != now]
 
 
-INPUTS = "a clip, a still, a folder of pictures, frame.%04d.png, or a glob in quotes"
+INPUTS = "a clip, a still, a folder of pictures, frame.%04d.png, or a glob in quotes; several: each a film"
 
 
 def read(
@@ -74,12 +76,14 @@ def read(
     *,
     model: type[Settings] = Settings,
     inputs: str = INPUTS,
+    several: bool = False,
     preview: int = 1,
     examples: Examples = (),
 ) -> Asked:
     """Parse a command line. Raises UsageError; prints and exits for --help and for flags that are not there.
 
-    model: the settings of this door. inputs: what its INPUT may be. preview: frames of --preview without a number.
+    model: the settings of this door. inputs: what its INPUT may be. several: there may be more than one.
+    preview: frames of --preview without a number.
     examples: commands that --help ends with, and what they do.
     """
     counted = _with_preview_count(args, preview)
@@ -108,7 +112,10 @@ def read(
             file=sys.stderr,
         )
     again = list2cmdline if os.name == "nt" else shlex.join
-    return Asked(door.source, merged, origins, again([prog, *args]), made)
+    source, *more = door.source or (None,)
+    if more and not several:
+        raise UsageError(f"expected one INPUT, got {len(more) + 1}: {', '.join(door.source)}.")
+    return Asked(source, merged, origins, again([prog, *args]), made, tuple(more))
 
 
 def answered(asked: Asked) -> bool:
@@ -148,15 +155,8 @@ def _flags(model: type[Settings], inputs: str) -> type[Any]:
         (name, Annotated[group, tyro.conf.arg(help=group.__doc__)], field(default_factory=group))
         for name, group in _groups(model)
     ]
-    source = Annotated[
-        Positional[Text],
-        tyro.conf.arg(
-            metavar="INPUT",
-            help=inputs,
-            help_behavior_hint="",
-        ),
-    ]
-    return make_dataclass("Door", [("source", source, None), *groups])
+    source = Annotated[Words, tyro.conf.arg(metavar="INPUT", help=inputs, help_behavior_hint="")]
+    return make_dataclass("Door", [("source", source, ()), *groups])
 
 
 def _groups(model: type[Settings]) -> Iterator[tuple[str, type[Any]]]:

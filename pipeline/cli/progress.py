@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from tqdm import tqdm
 
-from pipeline.clip import Frame, Size
 from pipeline.errors import printable
 
 if TYPE_CHECKING:
+    from pipeline.clip import Frame, Size
     from pipeline.dreamt import Dreamt
 
 PLAIN_EVERY = 10.0  # seconds between two plain lines
@@ -52,7 +52,7 @@ class Progress(Teller):
     def __init__(self, style: str, total: int | None, size: Size, octaves: int) -> None:
         self.style = style if style != "auto" else "bar" if sys.stderr.isatty() else "plain"
         self.total, self.size, self.octaves = total, size, octaves
-        self.done = self._from = 0
+        self.done = self._from = self._looked = 0
         self._began = self._after_first = monotonic()
         self._spoke = -PLAIN_EVERY
         self._bar: tqdm[NoReturn] | None = None
@@ -66,9 +66,15 @@ class Progress(Teller):
         if self.style == "bar":
             self._bar = tqdm(total=self.total, initial=done, unit="frame", dynamic_ncols=True, leave=False)
 
+    def skip(self, done: int) -> None:
+        """So many frames, of a film among many, were done before."""
+        self.done += done
+        self._from += done
+
     def look(self, frame: Frame) -> None:
         """Of each frame that is looked through for cuts before the first is dreamed."""
-        told, now = f"looking for cuts: frame {frame.index + 1} of {self.total or '?'}", monotonic()
+        self._looked += 1
+        told, now = f"looking for cuts: frame {self._looked} of {self.total or '?'}", monotonic()
         if self._bar is not None:
             self._bar.set_postfix_str(told)
         elif now - self._spoke >= PLAIN_EVERY:

@@ -14,6 +14,8 @@ def show(asked: options.Asked) -> None:
     settings = asked.settings
     if settings.run.demo and asked.source is not None:
         raise UsageError(f"--demo draws its own scene; leave out {asked.source}, or leave out --demo.")
+    if asked.more:
+        raise UsageError(f"--ui: shows one input; leave out {', '.join(asked.more)}.")
     from pipeline.ui.choice import Base
     from pipeline.ui.page import served
     from pipeline.ui.studio import Studio

@@ -6,22 +6,21 @@ and waited for: it is tried again when it changes. What is known of a file is it
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from pipeline import hearing, looks
 from pipeline.arrivals import Arrivals
-from pipeline.cli import options
+from pipeline.cli import many, options
 from pipeline.cli.making import watched
 from pipeline.cli.progress import Progress, duration
 from pipeline.clip import Size
-from pipeline.destination import Destination, check_folder, stem
+from pipeline.destination import Destination, check_folder
 from pipeline.errors import DreamError, InputError, OutputError, UsageError
-from pipeline.sources import PictureSource, Source, open_source
+from pipeline.sources import Source, open_source
 
 if TYPE_CHECKING:
     from pipeline.dreamer import Dreamer
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
 
 EVERY = 1.0  # s between two looks
-NOT_HERE = ("preview", "preview_seconds", "contact_sheet", "stems", "report")
 
 
 def watch(asked: options.Asked, pause: Callable[[], None] | None = None) -> None:
@@ -59,13 +57,9 @@ def watch(asked: options.Asked, pause: Callable[[], None] | None = None) -> None
 def _folders(asked: options.Asked) -> tuple[Path, Path]:
     """What is watched, and where dreams go. UsageError, InputError, OutputError."""
     settings = asked.settings
-    if settings.output.out is None or asked.source is None:
+    if settings.output.out is None or asked.source is None or asked.more:
         raise UsageError("--watch: takes two folders: dream-video IN/ -o OUT/ --watch")
-    for name in NOT_HERE:
-        if getattr(settings.output, name):
-            raise UsageError(
-                f"--{name.replace('_', '-')}: is of one film; --watch dreams many. Leave it out."
-            )
+    many.check_flags(settings, "--watch dreams many")
     folder, out = Path(asked.source), Path(settings.output.out)
     if not folder.is_dir():
         raise InputError(f"{folder}: is no folder. --watch waits for files in one.")
@@ -133,7 +127,7 @@ class _Watching:
         settings, began = self.asked.settings, monotonic()
         source = open_source(str(path), settings.input, strict=settings.run.strict)
         looks.check_still(settings, source.clip)
-        destination = self._destination(path, source)
+        destination = Destination.among_others(self.out, str(path), source)
         name = destination.path.name
         maker = self.makers.get(name, path.name)
         if maker != path.name and (self.folder / maker).exists():
@@ -150,11 +144,6 @@ class _Watching:
         frames = f"{made.frames} frames in " if destination.kind == "film" else ""
         return "; ".join([f"{path.name}: {name}, {frames}{duration(monotonic() - began)}", *made.notes])
 
-    def _destination(self, path: Path, source: Source) -> Destination:
-        if isinstance(source, PictureSource):
-            return Destination("still", self.out / f"{stem(str(path))}_dream.png")
-        return Destination("film", self.out / f"{stem(str(path))}_dream.mp4")
-
     def _made(self, source: Source, destination: Destination) -> Made:
         """As a dream-video of that file alone, going on with what was begun, if that was of this very file."""
         destination.check(source, overwrite=True, going_on=True)
@@ -170,19 +159,9 @@ class _Watching:
     def _film(self, source: Source, destination: Destination, settings: Settings) -> Made:
         from pipeline.film import make
 
-        dreamer = _again(self.dreamer, settings)
+        dreamer = self.dreamer.again(settings)
         size = dreamer.size(source.clip.size)
         style = self.teller.style if self.teller.style in ("bar", "json") else "none"  # a line for each file
         progress = Progress(style, source.clip.frames, size, len(dreamer.look.sizes(size)))
         with watched(progress, silent=settings.run.quiet) as seen:
             return make(source, dreamer, destination, progress.start, seen, self.asked.command, progress.look)
-
-
-def _again(dreamer: Dreamer, settings: Settings) -> Dreamer:
-    """The same, for another film: settings that differ in what they hear alone."""
-    own = copy.copy(dreamer)
-    controls = dreamer.controls
-    programme = replace(controls.programme, pulse=settings.pulse)
-    own.settings, own.notes = settings, []
-    own.controls = replace(controls, programme=programme, notes=[])
-    return own

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.cli import options
-from pipeline.cli.video import guarded
-from pipeline.clip import Size, fit
+from pipeline.cli.guard import guarded
 from pipeline.errors import OutputError, UsageError
 from pipeline.settings.zoom import ZoomSettings
+from pipeline.size import Size, fit
 
 if TYPE_CHECKING:
     from pipeline.sources.zoom import ZoomSource
@@ -45,8 +45,6 @@ def _make(asked: options.Asked) -> None:
     """Check all that can be checked before torch is loaded, which takes seconds; then dive."""
     settings = asked.settings
     assert isinstance(settings, ZoomSettings)
-    for size in (settings.dream.dream_size, settings.input.size or "full"):
-        fit(Size(360, 640), size)
     if settings.output.report:
         raise UsageError("--report is of dreamed films; a dive has none. Leave it out.")
     if settings.run.watch:
@@ -60,8 +58,6 @@ def _make(asked: options.Asked) -> None:
     from pipeline.sources.zoom import ZoomSource
 
     name = asked.source
-    if settings.output.preview:
-        settings = _small(settings)
     source = ZoomSource.of(name, settings)
     _check(settings, source)
     out = settings.output.out
@@ -70,7 +66,8 @@ def _make(asked: options.Asked) -> None:
         check_folder(path.parent, str(path))
         if path.exists() and not settings.output.yes:
             raise OutputError(f"{path}: is there already. Give -y to overwrite it, or another name with -o.")
-        diving.preview(source, settings, name, path)
+        full, settings = source.clip.size, _small(settings, source.clip.size)
+        diving.preview(ZoomSource.of(name, settings), settings, name, path, full)
         return
     destination = Destination.of(out or f"{_stem(name)}_dive.mp4", name, source)
     going_on = destination.work_folder(settings.run.workdir).exists() and not settings.run.fresh
@@ -78,14 +75,16 @@ def _make(asked: options.Asked) -> None:
     diving.film(source, settings, name, destination, asked)
 
 
-def _small(settings: ZoomSettings) -> ZoomSettings:
-    """The same dive, small enough to be seen in seconds."""
-    own = settings.input.size
-    size = SMALL
-    if own is not None and (asked := fit(Size(720, 1280), own)):
-        small = fit(asked, SMALL)
-        size = f"{small.width}x{small.height}"
-    return settings.model_copy(update={"input": settings.input.model_copy(update={"size": size})})
+def _small(settings: ZoomSettings, full: Size) -> ZoomSettings:
+    """The same dive, small enough to be seen in seconds; on so small a picture several threads only wait."""
+    size = {"size": str(fit(full, SMALL))}
+    threads = {"threads": settings.speed.threads or 1}
+    return settings.model_copy(
+        update={
+            "input": settings.input.model_copy(update=size),
+            "speed": settings.speed.model_copy(update=threads),
+        }
+    )
 
 
 def _check(settings: ZoomSettings, source: ZoomSource) -> None:

@@ -17,8 +17,10 @@ from pipeline.sources.zoom import ZoomSource
 
 T = TypeVar("T")
 
-BYTES = 480  # of memory per pixel of a picture, while it is dreamed whole by the network in the box
-TILED = 160  # likewise, while it is dreamed in tiles
+# Bytes of memory, measured with the network in the box.
+ANYHOW = 1_500_000_000  # libraries, and one tile
+WHOLE = 480  # per pixel of a picture, while it is dreamed whole
+TILED = 135  # likewise, while it is dreamed in tiles
 
 
 class Dive(Dreamer):
@@ -37,7 +39,8 @@ class Dive(Dreamer):
     def room_for(self, size: Size) -> None:
         """DeviceError when dreaming at a size takes more memory than this machine has."""
         tiled = 0 < 2 * self.look.tile**2 < size.height * size.width
-        device.room_for(size, TILED if tiled else BYTES)
+        needs = ANYHOW + size.height * size.width * (TILED if tiled else WHOLE)
+        device.room_for(size, needs, "a smaller --size, or --dream-size max:1920")
 
     def fitted_in(self, size: Size, make: Callable[[], T]) -> T:
         """What `make` dreams at a size; in smaller tiles from then on where the memory is too small. DeviceError."""

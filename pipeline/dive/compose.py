@@ -19,9 +19,11 @@ from pipeline.dive.windows import Windows
 from pipeline.ops import resample
 
 FILTERS = 32  # to an octave: between two of them the energy of fine detail differs by 9 %
-KEPT = 4  # filtered parts of masters that are held ready
+KEPT = 4  # filtered parts of masters that are held ready; of large ones
+MEMORY = 1 << 29  # as many as fit in so many bytes, or one
 ROOM = 0.02  # of a look's width, around it
 AROUND = 8  # pixels for the filters' own reach
+PIXEL = 12  # bytes: three floats
 SMEAR = 2.0  # pixels between two looks of a moving camera
 LOOKS = 32  # at most, for one frame
 DETAILS = 64  # steps of the finest detail, from none to all of it, that parts are filtered in
@@ -73,7 +75,7 @@ class Composer:
         self.windows, self.exposure = windows, exposure
         self.shutter, self.supersample = shutter / windows.path.moves.rate, supersample
         self._load = load
-        self._ready: deque[_Part] = deque(maxlen=KEPT)
+        self._ready: deque[_Part] = deque()
         self._lock = Lock()
 
     def picture(self, seconds: float) -> Picture:
@@ -119,6 +121,8 @@ class Composer:
             y1 = min(master.shape[0], math.ceil(bottom + room) + 1)
             part = _Part(kind, (x0, y0, x1, y1), master.shape, Future())
             self._ready.append(part)
+            while len(self._ready) > 1 and (len(self._ready) > KEPT or self._held() > MEMORY):
+                self._ready.popleft()
         try:
             ready = resample.prepared(master[y0:y1, x0:x1], ratio, detail=kind[2] / DETAILS)
             part.picture.set_result(ready)
@@ -126,6 +130,11 @@ class Composer:
             part.picture.set_exception(error)
             raise
         return part
+
+    def _held(self) -> int:
+        """Bytes of all that is held ready, or will be."""
+        boxes = [part.box for part in self._ready]
+        return sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes) * PIXEL
 
     def _open(self, seconds: float) -> list[float]:
         """The moments the shutter sees: enough of them that a corner moves by SMEAR pixels between two."""

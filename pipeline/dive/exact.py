@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from functools import partial
@@ -13,14 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pipeline import device
 from pipeline.clip import WHOLE, Flow, Frame, Plane, Segment, Shot, Size, fit
 from pipeline.dive import masters
 from pipeline.dive.balance import Balance
-from pipeline.dive.base import Dive
+from pipeline.dive.base import ANYHOW, Dive
 from pipeline.dive.compose import Composer, in_parallel
 from pipeline.dive.exposure import metered
+from pipeline.dive.masters import Climb
 from pipeline.dive.store import Store
 from pipeline.dive.windows import Windows
 from pipeline.dreamt import Dreamt
@@ -34,12 +37,15 @@ from pipeline.stages.carry import Carried
 Told = Callable[[int, int], None]
 """Called with the number of masters that are dreamed, and of all."""
 
-HELD = 160  # bytes of memory per pixel of a master, whatever the size it is dreamed at
+HELD = 100  # bytes of memory per pixel of a master, whatever the size it is dreamed at
 SMALL = Size(1, 1)  # of the flow and the layer that frames of a dive do not have
 
 
 class ExactDive(Dive):
-    """folder: where masters are kept while they are needed. told: hears of each that is dreamed."""
+    """folder: where masters are kept while they are needed. told: hears of each that is dreamed.
+
+    hurry: so many steps of a dream are taken as one that goes as far, which looks alike from afar.
+    """
 
     def __init__(
         self,
@@ -48,23 +54,29 @@ class ExactDive(Dive):
         folder: Path,
         told: Told = lambda done, of: None,
         network: Network | None = None,
+        hurry: int = 1,
     ) -> None:
         if source.ground is None:
             raise UsageError(f"{source.clip.name}: a clip is dived into with --way feedback.")
         self.windows = Windows.of(source.path, source.clip.size, ring=abs(source.doublings))
         super().__init__(settings, source, network)
-        self.folder, self.told = folder, told
+        self.folder, self.told, self.hurry = folder, told, hurry
         self._store: Store | None = None
         largest = max(
             (window.size for window in self.windows.windows), key=lambda size: size.height * size.width
         )
+        device.room_for(largest, ANYHOW + largest.height * largest.width * HELD, "a smaller --size")
         self.room_for(fit(largest, settings.dream.dream_size))
-        device.room_for(largest, HELD)
 
     @property
     def anchors(self) -> list[float]:
         """The time at which each master is dreamed for."""
         return [window.anchor for window in self.windows.windows]
+
+    def climb_at(self, seconds: float) -> Climb:
+        climb = super().climb_at(seconds)
+        steps = math.ceil(climb.iterations / self.hurry)
+        return replace(climb, iterations=steps, step=climb.step * climb.iterations / max(steps, 1))
 
     @torch.no_grad()
     def dreamt(self) -> Store:
@@ -84,8 +96,10 @@ class ExactDive(Dive):
                 plain = Composer(self.windows, store.load)
                 store.agree(metered(self.windows, plain.toned, self.threads))
         except KeyboardInterrupt as stop:
+            done = store.done()
+            begun = ", but not the one in hand" if done < len(windows) else ""
             stop.add_note(
-                f"{store.done()} of {len(windows)} pictures are kept in {self.folder}; the same command goes on."
+                f"{done} of {len(windows)} pictures are kept in {self.folder}{begun}; the same command goes on."
             )
             raise
         self._store = store
@@ -95,14 +109,21 @@ class ExactDive(Dive):
         climb, noise = self.climb_at(self.anchors[slot]), self.settings.dream.seed * 100_003 + slot
         region = self.windows.region(slot)
         if slot == 0:
+            return masters.opened(self._seed(0, store, climb), climb, noise, region)
+        reference = store.reference(slot - 1)
+        return masters.deepened(self._seed(slot, store, climb), climb, reference, noise, region)
+
+    def _seed(self, slot: int, store: Store, climb: Climb) -> Tensor:
+        """What a master starts from. While it is dreamed no other needs memory."""
+        if slot == 0:
             assert self.source.ground is not None
-            return masters.opened(
-                masters.fitted(self.source.ground, self.windows.windows[0].size), climb, noise, region
-            )
-        seed = masters.enlarged(store.load(slot - 1), self.windows, slot)
-        if self.windows.ring and slot == len(self.windows.windows) - 1:
-            seed = masters.closing(seed, store.load(0), self.windows)
-        return masters.deepened(seed, climb, store.reference(slot - 1), noise, region)
+            seed = masters.fitted(self.source.ground, self.windows.windows[0].size)
+        else:
+            seed = masters.enlarged(store.load(slot - 1), self.windows, slot)
+            if self.windows.ring and slot == len(self.windows.windows) - 1:
+                seed = masters.closing(seed, store.load(0), self.windows)
+        store.let_go()
+        return masters.tensor(seed, climb)
 
     def walk(
         self,
@@ -137,4 +158,5 @@ class ExactDive(Dive):
             "weights": self.network.sha256,
             "device": str(self.device),
             "threads": self.threads,
+            "hurry": self.hurry,
         }

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -30,6 +31,9 @@ ENOUGH = 0.95  # of the reference's fine detail
 GRAIN = 0.5  # noise in the finest octave, as a share of the detail that has to come
 FALL = 0.8  # the finest octaves of a first master are given at least so much of the next coarser one
 COLOURED = 0.35  # of it is not grey
+BEYOND = (
+    24  # px that a picture whose edges will be seen is dreamed further: at them a dream meets its other side
+)
 
 
 @dataclass(frozen=True)
@@ -69,45 +73,61 @@ def enlarged(above: Plane, windows: Windows, level: int) -> Plane:
     return resample.look(above, windows.down(level - 1).matrix, windows.windows[level].size).clip(0, 1)
 
 
-def opened(seed: Plane, climb: Climb, noise: int, region: Region = WHOLE) -> tuple[Plane, Balance]:
+def opened(seed: Tensor, climb: Climb, noise: int, region: Region = WHOLE) -> tuple[Plane, Balance]:
     """The first master, and what all others are held to: its detail as a whole, its mean where no other lies."""
-    dreamed = climbed(tensor(seed, climb), climb, 1.0)
+    dreamed = climbed(seed, climb, 1.0, BEYOND)
     wanted = balance.measure(dreamed, Region(region.box)).levelled(FALL)
-    first = _filled(dreamed, climb, wanted, noise, 0.0, region)
+    first = _filled(dreamed, climb, wanted, noise, 0.0, region, BEYOND)
     reference = balance.measure(first, Region(region.box)).levelled()
     return plane(first), replace(reference, mean=balance.measure(first, region).mean)
 
 
 def deepened(
-    seed: Plane, climb: Climb, reference: Balance, noise: int, region: Region = WHOLE
+    seed: Tensor, climb: Climb, reference: Balance, noise: int, region: Region = WHOLE
 ) -> tuple[Plane, Balance]:
-    """Another master, and the reference for the next. region: what is seen of it at its own depth."""
-    dreamed = _filled(tensor(seed, climb), climb, reference, noise, SHARE, region)
+    """Another master, and the reference for the next. region: what is seen of it at its own depth.
+
+    The seed is written over: a master in 4K takes 400 MB.
+    """
+    dreamed = _filled(seed, climb, reference, noise, SHARE, region)
     return plane(dreamed), reference.followed(balance.measure(dreamed, region))
 
 
 def _filled(
-    picture: Tensor, climb: Climb, reference: Balance, noise: int, share: float, region: Region
+    picture: Tensor,
+    climb: Climb,
+    reference: Balance,
+    noise: int,
+    share: float,
+    region: Region,
+    beyond: int = 0,
 ) -> Tensor:
-    """Grain, dreams until detail is back, and the balance held."""
+    """Grain, dreams until detail is back, and the balance held. The picture is written over."""
     missing = max((GRAIN * reference.fine) ** 2 - balance.measure(picture, region).fine ** 2, 0) ** 0.5
-    picture = (picture + missing * grain(Size(*picture.shape[-2:]), noise).to(picture)).clamp_(0, 1)
-    picture = climbed(picture, climb, share)
+    fresh = grain(Size(*picture.shape[-2:]), noise).to(picture)
+    picture.add_(fresh.mul_(missing)).clamp_(0, 1)
+    del fresh
+    picture.copy_(climbed(picture, climb, share, beyond))
     for _ in range(TRIES):
         if balance.measure(picture, region).fine >= ENOUGH * reference.fine:
             break
-        picture = climbed(picture, _finest(climb), AGAIN)
+        picture.copy_(climbed(picture, _finest(climb), AGAIN, beyond))
     return balance.hold(picture, reference, region)
 
 
-def climbed(picture: Tensor, climb: Climb, share: float) -> Tensor:
+def climbed(picture: Tensor, climb: Climb, share: float, beyond: int = 0) -> Tensor:
+    """`picture`, dreamed. share: of a full climb. beyond: pixels of its mirror image that are dreamed around it."""
     if not climb.iterations or not climb.step or not share:
         return picture
     full = Size(*picture.shape[-2:])
-    seed = pyramid.resize(picture, fit(full, climb.dream_size)).clamp(0, 1)
-    owed = picture.new_full((1, 1, *seed.shape[-2:]), share)
-    dreamed = dream(climb.look, seed, owed, climb.iterations, climb.step).picture
-    layer = colour.shown(dreamed - seed, climb.tone, climb.saturation)
+    size = fit(full, climb.dream_size)
+    seed = picture if size == full else pyramid.resize(picture, size).clamp_(0, 1)
+    around = min(beyond, min(size) - 1)
+    ground = F.pad(seed, (around,) * 4, mode="reflect") if around else seed
+    owed = picture.new_full((1, 1, *ground.shape[-2:]), share)
+    dreamed = dream(climb.look, ground, owed, climb.iterations, climb.step).picture
+    inner = dreamed[..., around : around + size.height, around : around + size.width]
+    layer = colour.shown(inner - seed, climb.tone, climb.saturation)
     return (picture + pyramid.resize(layer, full)).clamp_(0, 1)
 
 
@@ -122,10 +142,10 @@ def grain(size: Size, seed: int) -> Tensor:
     """Noise in the finest octave alone, its luma of rms 1, [1, 3, H, W]: the same for the same seed."""
     random = torch.Generator().manual_seed(seed)
     grey, colour = (torch.randn(1, bands, *size, generator=random) for bands in (1, 3))
-    noise = grey + COLOURED * colour
+    noise = colour.mul_(COLOURED).add_(grey)
     half = Size((size.height + 1) // 2, (size.width + 1) // 2)
     noise -= pyramid.resize(pyramid.resize(noise, half), size)
-    return noise / (noise.sum(1) / 3**0.5).square().mean().sqrt()
+    return noise.div_((noise.sum(1) / 3**0.5).square().mean().sqrt())
 
 
 def tensor(picture: Plane, climb: Climb) -> Tensor:

@@ -26,11 +26,16 @@ def aimed(
 
 
 def way(
-    source: ZoomSource, settings: ZoomSettings, folder: Path, told: Told, network: Network | None = None
+    source: ZoomSource,
+    settings: ZoomSettings,
+    folder: Path,
+    told: Told,
+    network: Network | None = None,
+    hurry: int = 1,
 ) -> ExactDive | FeedbackDive | LivingStill:
-    """The network, loaded, and the way to dive. folder, told: of the exact dive's masters."""
+    """The network, loaded, and the way to dive. folder, told, hurry: of the exact dive's masters."""
     if source.film is not None or settings.zoom.way == "feedback":
         return FeedbackDive(settings, source, network)
     if settings.zoom.zoom.constant == 0:
         return LivingStill(settings, source, network)
-    return ExactDive(settings, source, folder, told, network)
+    return ExactDive(settings, source, folder, told, network, hurry)

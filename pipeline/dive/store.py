@@ -29,7 +29,8 @@ from pipeline.dive.exposure import Exposure, Tone
 from pipeline.errors import OutputError, UsageError
 from pipeline.files import whole
 
-AT_HAND = 3  # masters kept in memory
+AT_HAND = 3  # masters kept in memory; of large ones
+MEMORY = 1 << 29  # as many as fit in so many bytes, or one
 
 
 @dataclass
@@ -110,7 +111,8 @@ class Store:
             if path.name not in self._at_hand:
                 self._at_hand[path.name] = self._read(path)["master"].float().numpy()
             self._at_hand.move_to_end(path.name)
-            while len(self._at_hand) > AT_HAND:
+            held = self._at_hand.values()
+            while len(held) > AT_HAND or (len(held) > 1 and sum(one.nbytes for one in held) > MEMORY):
                 self._at_hand.popitem(last=False)
             return self._at_hand[path.name]
 
@@ -118,6 +120,10 @@ class Store:
         """Forget what an interrupted attempt kept."""
         for path in self.folder.glob("agreed-*.safetensors"):
             path.unlink()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Keep no master in memory until one is asked for."""
         self._at_hand.clear()
 
     def remove(self) -> None:

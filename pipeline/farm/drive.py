@@ -13,7 +13,7 @@ from pipeline.farm.engine import Done, Engine, Event, Failed, Said, Told
 from pipeline.farm.tasks import Group, Task
 
 WAIT = 0.5  # seconds between two looks at what has happened
-FIRST = {"join": 0, "dream": 1, "begin": 2}  # so that few jobs are open at a time
+FIRST = {"join": 0, "chain": 1, "dream": 1, "begin": 2}  # so that few jobs are open at a time
 PAUSES = (
     5,
     20,
@@ -56,7 +56,7 @@ _Same = tuple[int, str, Group]
 @dataclass
 class _Job:
     result: Result
-    left: int = 0  # groups that are not dreamed yet
+    left: int = 1  # tasks that are known and not done yet
     running: dict[int, int] = field(default_factory=dict)  # key -> frames of tasks that run
     done: int = 0  # frames of tasks that are done
 
@@ -173,13 +173,15 @@ class Drive:
             job.done = result.total
             result.state = "done"
             return
-        if task.step == "begin":
-            job.left = len(outcome.groups)
-            for group in outcome.groups:
-                self._add(number, replace(task, step="dream", group=group))
-        else:
+        if task.step == "dream":
             job.done += outcome.total
-            job.left -= 1
+        job.left += len(outcome.chains) + len(outcome.groups) - 1
+        for (
+            chain
+        ) in outcome.chains:  # before what the last one has made ready, and no further ahead: it keeps states
+            self._add(number, replace(task, step="chain", group=chain))
+        for group in outcome.groups:
+            self._add(number, replace(task, step="dream", group=group))
         if not job.left:
             self._add(number, replace(task, step="join", group=()))
 

@@ -1,10 +1,14 @@
-"""Local: tasks on this machine, each worker a process of its own that goes on to the next task."""
+"""Local: tasks on this machine, each worker a process of its own that goes on to the next task.
+
+Where the system can, workers are forked from a process that has loaded what they need, once for all of them.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,12 +17,26 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from pipeline.farm.engine import Done, Event, Failed, Told, failed
 from pipeline.farm.tasks import Task, Tell
 
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
+
 OFTEN = 0.2  # seconds between two words on frames
 PATIENCE = 10  # seconds that a worker is given to end
+LOADED = ["pipeline.farm.work"]  # with torch in it, which takes seconds
+
+
+def _context() -> SpawnContext | ForkServerContext:
+    """How workers are begun. Elsewhere than on Linux a process with such libraries in it is not to be forked."""
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(LOADED)
+    return context
 
 
 @dataclass
@@ -52,7 +70,7 @@ class Local:
             worker.line.send((key, task))
 
     def _hire(self) -> _Worker:
-        context = multiprocessing.get_context("spawn")
+        context = _context()
         ours, theirs = context.Pipe()
         taken = {worker.name for worker in self._pool}
         number = next(n for n in range(self.workers + 1) if f"worker {n}" not in taken)

@@ -1,7 +1,8 @@
 """OpenJD: a list as one job template of Open Job Description (jobtemplate-2023-09), and its tasks as they come back.
 
-A film is a step of dreaming, its groups of shots as task range, and a step of joining that depends on it; what is one
-task's worth is one step. The shots were found before: a step cannot take its range from what another one finds.
+A film is a step of dreaming, its groups of shots as task range, and a step of joining that depends on it; keyframes
+of long shots are a step before; what is one task's worth is one step. The shots were found before: a step cannot take
+its range from what another one finds.
 https://github.com/OpenJobDescription/openjd-specifications
 """
 
@@ -20,14 +21,18 @@ from pipeline.farm.tasks import Group, Task
 
 NAME = 64  # letters of a step's name at most
 LARGEST = 16 << 20  # bytes of an exported task
+RANGES = ("chain", "dream")  # steps of several tasks
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A job with its shots found. groups: none where it is one task. first: what has to be done before them."""
+    """A job with its shots found. groups: none where it is one task. chains: the windows of each long shot, whose
+    keyframes are dreamed before. first: something else has to be done before them.
+    """
 
     task: Task
     groups: tuple[Group, ...] = ()
+    chains: tuple[Group, ...] = ()
     first: bool = False
 
 
@@ -56,7 +61,8 @@ def template(name: str, home: Path, jobs: Sequence[Exported], *, cpus: int, gpus
 def _steps(number: int, job: Exported, home: Path, cpus: int, gpus: int) -> Iterator[dict[str, Any]]:
     label = "".join(c if c.isalnum() or c in " ._-" else "_" for c in job.task.name)[: NAME - 20]
     dreamed = job.groups or (((0, 0),),)
-    data = json.dumps({"home": str(home), "task": asdict(job.task), "groups": dreamed}, indent=1)
+    facts = {"home": str(home), "task": asdict(job.task), "groups": dreamed, "chains": job.chains}
+    data = json.dumps(facts, indent=1)
     # Two braces are a reference, in a template; of JSON with a line for each value only strings can hold them.
     data = data.replace("{{", r"\u007b\u007b").replace("}}", r"\u007d\u007d")
 
@@ -84,7 +90,10 @@ def _steps(number: int, job: Exported, home: Path, cpus: int, gpus: int) -> Iter
         return
     if job.first:
         yield step("begin")
-    yield step("dream", "begin" if job.first else "", len(job.groups))
+    if job.chains:
+        yield step("chain", "begin" if job.first else "", len(job.chains))
+    before = "chain" if job.chains else "begin" if job.first else ""
+    yield step("dream", before, len(job.groups))
     yield step("join", "dream")
 
 
@@ -98,15 +107,16 @@ def read(path: Path, step: str, group: int, folder: str, mapping: Path | None) -
             raise InputError(f"{path}: is no task of an exported list.")
         told = json.loads(path.read_text(encoding="utf-8"))
         task, home = Task.parse(json.dumps(told["task"])), str(told["home"])
-        groups = [tuple((int(first), int(end)) for first, end in one) for one in told["groups"]]
+        parts = told["chains"] if step == "chain" else told["groups"]
+        groups = [tuple((int(first), int(end)) for first, end in one) for one in parts]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: is no task of an exported list ({error}).") from None
-    if step == "dream" and not 0 <= group < len(groups):
+    if step in RANGES and not 0 <= group < len(groups):
         raise UsageError(f"--group {group}: there are {len(groups)}, counted from 0.")
     rules = _rules(mapping)
     if folder:
         rules.append((home, folder))
-    task = replace(task, group=groups[group] if step == "dream" else (), step=step)  # type: ignore[arg-type]
+    task = replace(task, group=groups[group] if step in RANGES else (), step=step)  # type: ignore[arg-type]
     return _moved(task, sorted(rules, key=lambda rule: -len(rule[0])))
 
 

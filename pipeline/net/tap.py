@@ -210,7 +210,7 @@ def _body(module: nn.Module, graph: fx.Graph, outputs: list[fx.Node]) -> fx.Grap
     parts = {node: body.get_submodule(str(node.target)) for node in calls}
     graphs.fold_batch_norms(body.graph, parts)
     graphs.pool_before_relu(body.graph, parts)
-    graphs.guard_outputs(body.graph, parts)
+    graphs.activate_in_place(body.graph, parts)
     for node, part in parts.items():
         sees_picture = any(before.op == "placeholder" for before in node.all_input_nodes)
         if sees_picture and isinstance(part, nn.Conv2d) and Stem.fits(part):

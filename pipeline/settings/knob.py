@@ -15,8 +15,9 @@ from pydantic import (
     field_validator,
 )
 
-from pipeline.errors import ScheduleError
+from pipeline.errors import ScheduleError, UsageError
 from pipeline.schedule import Schedule
+from pipeline.size import Size, fit
 
 
 def _as_schedule(value: object) -> Schedule:
@@ -59,7 +60,11 @@ def knob(
 
 class Group(BaseModel):
     model_config = ConfigDict(
-        frozen=True, extra="forbid", arbitrary_types_allowed=True, coerce_numbers_to_str=True
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        coerce_numbers_to_str=True,
+        defer_build=True,  # --help validates nothing, and need not wait for what does
     )
 
     @field_validator("*", mode="after")
@@ -89,6 +94,15 @@ def seconds_of(text: str) -> float:
     if not match:
         raise ValueError("expected seconds, such as 0.2s or -0.1s")
     return float(match[1])
+
+
+def sized(text: str | None) -> str | None:
+    """WxH, 0.5x, max:960 or full, as it came; None: none was asked for. Raises ValueError."""
+    try:
+        fit(Size(360, 640), text or "full")
+    except UsageError as error:
+        raise ValueError(str(error)) from None  # pydantic adds which setting it was
+    return text
 
 
 def shares(text: str) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from pipeline.settings.knob import Group, Number, knob, seconds_of, shares
+from pipeline.settings.knob import Group, Number, knob, seconds_of, shares, sized
 
 
 class Dream(Group):
@@ -77,6 +77,12 @@ class Dream(Group):
     @classmethod
     def _is_shares(cls, value: str) -> str:
         shares(value)
+        return value
+
+    @field_validator("dream_size")
+    @classmethod
+    def _is_a_size(cls, value: str) -> str:
+        sized(value)
         return value
 
 

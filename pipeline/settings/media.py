@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pipeline.settings.knob import Group, knob
+from pydantic import field_validator
+
+from pipeline.settings.knob import Group, knob, sized
 
 
 class Input(Group):
@@ -32,6 +34,11 @@ class Input(Group):
         metavar="SPACE",
     )
     size: str | None = knob(None, "resize first: 640x360, 0.5x or max:1280", metavar="SIZE")
+
+    @field_validator("size")
+    @classmethod
+    def _is_a_size(cls, value: str | None) -> str | None:
+        return sized(value)
 
 
 class Output(Group):

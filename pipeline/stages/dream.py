@@ -40,8 +40,8 @@ class Look:
     octave_iterations, octave_step: each octave's share of the iterations and of the step, smallest octave first;
     the last one holds for those that follow, and those of octaves that do not fit are left out. soft: what is
     dreamed is enlarged from octave to octave linearly, not bicubic. tile: pixels; what is larger than two such
-    tiles is seen tile by tile; 0: never. now: what belongs to one frame. heed: called before every step: what it
-    raises ends the dream.
+    tiles is seen tile by tile; 0: never. now: what belongs to one frame. heed: called before every step, and
+    before every tile: what it raises ends the dream.
     """
 
     cut: Cut
