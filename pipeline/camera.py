@@ -41,6 +41,7 @@ class Similarity:
 
     @property
     def inverse(self) -> Similarity:
+        """What undoes it."""
         return Similarity(1 / self.scale, -self.offset / self.scale)
 
     @property
@@ -71,9 +72,11 @@ class Moves:
 
     @property
     def schedules(self) -> tuple[Schedule, ...]:
+        """zoom, turn, the centre's x and y, and the pan's."""
         return (self.zoom, self.turn, *self.centre, *self.pan)
 
     def at(self, schedule: Schedule, seconds: float) -> float:
+        """One of its schedules at a time, seconds from the start."""
         if schedule.constant is not None:
             return schedule.constant
         return schedule.at(seconds * self.rate, seconds, rate=self.rate, last=self.last)

@@ -50,6 +50,7 @@ class Pixels:
 
     @property
     def hdr(self) -> bool:
+        """Brighter than SDR can be."""
         return self.transfer in ("pq", "hlg")
 
 
@@ -140,6 +141,7 @@ class Frame:
 
     @property
     def size(self) -> Size:
+        """Of its picture."""
         return Size(*self.picture.shape[:2])
 
 
@@ -171,6 +173,7 @@ class Shot:
         return Segment(0, self.first, 0, 0) if self.first else None
 
     def holds(self, index: int) -> bool:
+        """Whether a frame, by its index, is one of its own."""
         return self.first <= index and (self.end is None or index < self.end)
 
 

@@ -151,6 +151,7 @@ def is_deep(pixels: str) -> bool:
 
 
 def has_alpha(pixels: str) -> bool:
+    """Whether pixels of this name can be transparent."""
     return any(component.is_alpha for component in av.VideoFormat(pixels, 16, 16).components)
 
 

@@ -18,11 +18,13 @@ from pipeline.net.moment import Each, Moment
 from pipeline.net.programme import Programme, Weights
 from pipeline.net.tap import Cut, Network
 from pipeline.net.targets import Target
+from pipeline.ops.gradient import select
+from pipeline.ops.look import Look
 from pipeline.pulse import Pulse
 from pipeline.settings import Dream
 from pipeline.sources import Facts
 from pipeline.sources.companion import Companion
-from pipeline.stages.dream import Look, select, waking
+from pipeline.stages.dream import waking
 
 CUTS = 6  # of the network, that are kept at once
 

@@ -67,6 +67,11 @@ def keyframes(told: str, device: torch.device) -> int:
     return 0 if told == "off" else int(told)
 
 
+def graphs(told: str, device: torch.device) -> bool:
+    """Whether a GPU's work is recorded; 'auto': not until somebody has measured what it gains."""
+    return told == "on" and device.type == "cuda"
+
+
 def flow_threads(device: torch.device) -> int:
     """How many frames' motion is measured at once: one beside a dream on the CPU, else what cores there are, to 8."""
     return 1 if device.type == "cpu" else min(_cores(), 8)

@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -28,13 +27,15 @@ from pipeline.lanes import read_ahead
 from pipeline.motion import Motion, View, ticks
 from pipeline.net import tap, zoo
 from pipeline.ops import pyramid
+from pipeline.ops.look import Look
 from pipeline.ops.objectives import OBJECTIVES, Callback, energy
+from pipeline.ops.recorded import Recorder
 from pipeline.settings import Settings
 from pipeline.settings.knob import shares
 from pipeline.sources import Source
 from pipeline.stages import carry
 from pipeline.stages.carry import Ahead, Carried
-from pipeline.stages.dream import Dreamed, Look, dream
+from pipeline.stages.dream import Dreamed, dream
 from pipeline.stages.flow import resized
 
 LIVE_RATE = 24  # frames a second that live pictures are taken for, by schedules in seconds
@@ -74,7 +75,7 @@ class Dreamer:
         self.notes: list[str] = []
         self._turn = threading.Lock()
         knob = settings.dream
-        self.network = network or _load(settings)
+        self.network = network or zoo.load(knob.model, knob.weights, progress=not settings.silent)
         self.precision = device.precision(settings.speed.precision, self.device)
         self.controls = Controls.of(knob, self.network, self.device, self.precision, settings.pulse)
         self.look = Look(
@@ -82,6 +83,7 @@ class Dreamer:
             knob.octaves, knob.octave_scale, knob.jitter, knob.smooth, knob.seed,
             knob.laplacian, shares(knob.octave_iterations), shares(knob.octave_step),
             knob.enlarge == "linear", device.tile(settings.speed.tile),
+            record=Recorder(self.notes.append) if device.graphs(settings.speed.graphs, self.device) else None,
         )  # fmt: skip
         self._climb = rebuild if knob.objective == "invert" and objective is None else dream
         self._bath = partial(Bath, knob.colour, self._climb is rebuild)
@@ -292,8 +294,3 @@ class Dreamer:
 
     def _tensor(self, arrays: Sequence[NDArray[np.float32] | Picture]) -> Tensor:
         return torch.from_numpy(np.stack(arrays)).to(self.device).float()
-
-
-def _load(settings: Settings) -> tap.Network:
-    weights = Path(settings.dream.weights) if settings.dream.weights else None
-    return zoo.load(settings.dream.model, weights, progress=not settings.silent)

@@ -76,6 +76,7 @@ class Dreamt:
 
     @property
     def pts(self) -> int:
+        """Its exact time, in the clip's time_base."""
         return self.frame.pts
 
     @property

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 INTERRUPTED = 130
 TYPED = "DREAM_TYPED"  # the variable with what was typed, where a door was opened by a script of the checkout
@@ -69,10 +71,21 @@ def printable(text: str) -> str:
 
 
 def bring(extra: str) -> str:
-    """How an extra is installed: by the scripts of a checkout, which keep an environment of their own, or by pip."""
+    """How an extra is installed: by the scripts of a checkout, which keep an environment of their own, or by pip.
+
+    By the names of its packages, since what this was installed from is not known, and need not be an index.
+    """
     if TYPED in os.environ:
         return f"put DREAM_EXTRAS={extra} before the same command, which installs it"
-    return f"pip install 'dream-video[{extra}]'"
+    from importlib import metadata  # noqa: PLC0415  takes longer than the rest, and is for errors
+
+    try:
+        wanted = metadata.requires("dream-video") or []
+    except metadata.PackageNotFoundError:  # run as it lies in a checkout
+        wanted = []
+    named = [f"'{name}'" for name, _, mark in (w.partition(";") for w in wanted) if f"'{extra}'" in mark]
+    tool = "pipx inject dream-video" if "pipx" in Path(sys.prefix).parts else "pip install"
+    return " ".join([tool, *(named or [f"'.[{extra}]'"])])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -46,6 +46,8 @@ HINTS = {"^": "A power is **.", "=": "Equal is ==.", "and": "And is &.", "or": "
 
 
 class Token(NamedTuple):
+    """A word, number or sign of the text, and where it begins."""
+
     kind: str  # number, name, symbol, other, or end with text ""
     text: str
     at: int
@@ -76,6 +78,7 @@ class Parser:
 
     @property
     def token(self) -> Token:
+        """The next, left where it is."""
         return self._tokens[self._next]
 
     def takes(self, text: str) -> bool:
@@ -91,9 +94,11 @@ class Parser:
             self.fail(f"Expected {wanted}, but {found}. {HINTS.get(self.token.text, '')}".rstrip())
 
     def fail(self, problem: str, token: Token | None = None) -> NoReturn:
+        """Raises ScheduleError, pointing at a token; None: the next."""
         raise ScheduleError(problem, self.text, (token or self.token).at)
 
     def number(self) -> float:
+        """The next token, which has to be one. ScheduleError."""
         value = float(self.token.text)
         if math.isinf(value):
             self.fail("This number is too large.")

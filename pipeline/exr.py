@@ -57,6 +57,7 @@ def picture(deep: Deep) -> dict[str, NDArray[np.float32]]:
 
 
 def is_there() -> bool:
+    """Whether the package that reads and writes it is installed."""
     try:
         _library()
     except UsageError:

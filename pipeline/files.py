@@ -1,8 +1,9 @@
-"""Files: nothing half-written ever stands under a final name."""
+"""Files: nothing half-written ever stands under a final name; and where what can be made again is kept."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,3 +38,12 @@ def _settle(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def cache() -> Path:
+    """The user's folder for what can be made again, as this system has it."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "dream-video"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/dream-video"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dream-video"

@@ -24,6 +24,7 @@ OPERATORS: dict[str, Callable[..., float]] = {
 
 
 def clip(value: float, low: float, high: float) -> float:
+    """`value`, or the bound it lies beyond."""
     return min(max(value, low), high)
 
 
@@ -56,6 +57,8 @@ class Now:
 
 @dataclass(frozen=True)
 class Number:
+    """A constant."""
+
     value: float
     depth = 0
 
@@ -69,6 +72,8 @@ class Number:
 
 @dataclass(frozen=True)
 class Variable:
+    """A name whose value is known when it is asked for."""
+
     name: str
     depth = 0
     is_condition = False

@@ -201,4 +201,5 @@ def length(path: Path) -> Fraction | None:
 
 
 def length_of(clip: Clip) -> Fraction | None:
+    """Seconds, where the number of frames is known."""
     return clip.frames / clip.rate if clip.frames else None

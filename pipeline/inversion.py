@@ -9,8 +9,10 @@ from torch import Tensor
 from pipeline.clip import Size
 from pipeline.errors import UsageError
 from pipeline.net.targets import Target
+from pipeline.ops.gradient import select
+from pipeline.ops.look import Look
 from pipeline.settings import Dream
-from pipeline.stages.dream import Dreamed, Look, select
+from pipeline.stages.dream import Dreamed
 from pipeline.stages.invert import invert
 
 OBJECTIVE = "invert"

@@ -53,10 +53,22 @@ def open_clip(path: Path) -> InputContainer:
     try:
         container = av.open(local(path.resolve()), container_options=whitelists)
     except (av.error.FFmpegError, ValueError, OSError) as error:
-        raise InputError(
-            f"{path}: cannot be read as a clip ({_reason(error)}). Expected a video such as .mp4, .mov or .mkv."
-        ) from None
+        raise InputError(f"{path}: {_no_clip(path, _reason(error))}") from None
     return container
+
+
+def _no_clip(path: Path, reason: str) -> str:
+    """What is wrong with a file that cannot be opened, as far as its first bytes tell."""
+    try:
+        with path.open("rb") as file:
+            begins = file.read(12)
+    except OSError:
+        return f"cannot be read ({reason})."
+    if not begins:
+        return "is empty."
+    if begins[4:8] == b"ftyp":  # these end with what has to be read first
+        return f"is an .mp4 or .mov, but not whole ({reason}). Copy or download it again."
+    return f"cannot be read as a clip ({reason}). Expected a video such as .mp4, .mov or .mkv."
 
 
 def local(path: Path) -> str:

@@ -9,6 +9,8 @@ from pipeline.errors import UsageError
 
 
 class Size(NamedTuple):
+    """In pixels; written as WxH."""
+
     height: int
     width: int
 

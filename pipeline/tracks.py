@@ -56,6 +56,7 @@ class Beside:
     takes: Literal["all", "sound", "rest"] = "all"
 
     def brings(self, stream: av.stream.Stream) -> bool:
+        """Whether a stream of the source goes into the film."""
         if self.takes == "sound":
             return stream.type == "audio" and stream is stream.container.streams.audio[0]
         return stream.type in ("subtitle", "attachment") or (stream.type == "audio" and self.takes == "all")

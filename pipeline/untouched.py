@@ -23,6 +23,8 @@ class NoNetwork(NamedTuple):
 
 
 class NoControls(NamedTuple):
+    """No guide and no mask."""
+
     notes: tuple[str, ...] = ()
 
     @staticmethod
@@ -60,6 +62,7 @@ class Untouched:
         )
 
     def again(self, settings: Settings) -> Untouched:
+        """The same with other settings."""
         return Untouched(settings)
 
     def use_threads(self, threads: int) -> None:
@@ -68,6 +71,7 @@ class Untouched:
         self.threads = threads or allowed or 1
 
     def size(self, frame: Size) -> Size:
+        """That a frame would be dreamed at."""
         return fit(frame, self.settings.dream.dream_size)
 
     def suit(self, shots: Sequence[Shot]) -> None:

@@ -136,6 +136,7 @@ class Workdir:
         return last
 
     def has_done(self, shot: Shot) -> bool:
+        """Whether every piece of a shot stands."""
         last = self.last_of(shot)
         return last is not None and last.end == shot.end
 
@@ -155,6 +156,7 @@ class Workdir:
 
     @property
     def knows_shots(self) -> bool:
+        """Whether the film was looked through for cuts."""
         return (self.folder / SHOTS).is_file()
 
     def film(self, first: int) -> Path:

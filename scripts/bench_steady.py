@@ -36,8 +36,9 @@ from pipeline.dreamer import Dreamer
 from pipeline.errors import DreamError
 from pipeline.metrics import Meter, Score, Table, mean, seam
 from pipeline.net import zoo
+from pipeline.ops.gradient import select
+from pipeline.ops.look import Look
 from pipeline.stages import flow, stills
-from pipeline.stages.dream import Look, select
 
 DATA = Path(os.environ.get("DREAM_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 MODEL, LAYERS = "squeezenet1_0", "features.9"

@@ -246,7 +246,7 @@ def test_what_timm_has_not_is_said_with_close_names(tmp_path: Path, monkeypatch:
     with pytest.raises(UsageError, match=r"no network 'resnet18.none'. Did you mean resnet18"):
         zoo.load("timm:resnet18.none")
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(UsageError, match=re.escape("pip install 'dream-video[timm]'")):
+    with pytest.raises(UsageError, match=re.escape("pip install 'timm>=1.0'")):
         zoo.load("timm:resnet18")
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import tomllib
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -14,7 +16,11 @@ import numpy as np
 import pytest
 
 from conftest import texture
+from pipeline.cli import farm, zoom
+from pipeline.cli.progress import Progress
 from pipeline.cli.video import main
+from pipeline.clip import Flow, Frame, Size
+from pipeline.dreamt import Dreamt
 from pipeline.sources import open_source
 from pipeline.stages import stills
 from pipeline.stages.decode import Decoder
@@ -175,7 +181,7 @@ def bad_inputs(tmp: Path) -> dict[str, tuple[list[str], int, str]]:
         "bad schedule": ([clip, "--step", "0:(1), 5:(foo)"], 2, "foo"),
         "bad set": ([clip, "--set", "dream.octavs=3"], 2, "dream.octaves"),
         "bad preset": ([clip, "-p", "drafty"], 2, "draft"),
-        "bad size": ([clip, "--size", "large"], 2, "is no size"),
+        "bad size": ([clip, "--size", "large"], 2, "--size large: 'large' is no size"),
         "bad start": ([clip, "--start", "soon"], 2, "--start soon"),
         "nothing left": ([clip, "--start", "50"], 3, "no frames between"),
         "output ending": ([clip, "-o", str(tmp / "out.xyz")], 2, ".xyz"),
@@ -185,7 +191,7 @@ def bad_inputs(tmp: Path) -> dict[str, tuple[list[str], int, str]]:
         "a folder not there": ([ok, "-o", str(tmp / "no" / "such") + "/"], 4, "does not exist"),
         "odd encoder word": ([clip, "--encoder-preset", "foo"], 2, "--encoder-preset foo"),
         "odd pixels": ([clip, "--pixel-format", "pal8"], 2, "pal8"),
-        "bad dream size": ([clip, "--dream-size", "large"], 2, "is no size"),
+        "bad dream size": ([clip, "--dream-size", "large"], 2, "--dream-size large: 'large' is no size"),
         "bad rate": ([ok, "--fps", "1e-400"], 2, "--fps"),
         "demo with numbers": (["--demo", "--frames", "1-2"], 2, "--start"),
         "odd device": ([clip, "--device", "gpu"], 2, "expected auto, cuda, cuda:1, mps or cpu."),
@@ -228,6 +234,36 @@ def test_bad_input_is_a_line_or_two_and_leaves_nothing(
     assert "Traceback" not in err
     assert len(err.strip().splitlines()) <= 4
     assert names(tmp_path) == before
+
+
+def test_help_breaks_no_line_before_a_default_and_can_be_searched(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for door, words in ((main, ["--help"]), (farm.main, ["run", "--help"]), (zoom.main, ["--help"])):
+        with pytest.raises(SystemExit):
+            door(words)
+        told = capsys.readouterr().out
+        assert "default: " in told
+        assert "default: False" not in told
+        assert not re.search(r"default:\s*│?\n|\xa0", told)
+
+
+def test_a_number_of_a_list_that_is_none_is_said_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        farm.main(["run", "jobs.yaml", "--workers", "two"])
+    assert "expected a whole number, found 'two'" in capsys.readouterr().err
+
+
+def test_the_first_frame_is_no_measure_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    told = Progress("plain", 3, Size(24, 32), 1)
+    told.start(0)
+    frame = Frame(0, 0, Fraction(0), texture(24, 32))
+    for _ in range(3):
+        told(Dreamt(frame, frame.picture, None, Flow.none(frame.size), steps=1, iterations=1, lost=0))
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("frame 1 of 3 after")
+    assert "left" not in first + last
 
 
 def test_a_work_folder_that_cannot_be_made_is_said(

@@ -17,6 +17,7 @@ from pipeline.net.targets import parse_targets
 from pipeline.ops import ascent
 from pipeline.ops.objectives import OBJECTIVES, energy
 from pipeline.ops.tiles import GRID, tiles
+from pipeline.ops.look import LEAST_OCTAVE
 from pipeline.stages import dream as stage
 from pipeline.stages.dream import Look, dream, gradient
 
@@ -201,7 +202,7 @@ def test_octaves_too_many_are_left_out() -> None:
     sizes = of.sizes(Size(72, 96))
     assert sizes[-1] == Size(72, 96)
     assert 1 < len(sizes) < 12
-    assert min(sizes[0]) >= stage.LEAST_OCTAVE
+    assert min(sizes[0]) >= LEAST_OCTAVE
     with pytest.raises(InputError, match="at least"):
         dataclasses.replace(of, cut=Needy()).sizes(Size(40, 60))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -145,21 +146,39 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(
-    "words", [["--help"], ["--explain", "clip.mp4"], ["--octavs", "3"], ["--presets"], []]
-)
-def test_doors_answer_without_loading_torch(words: list[str]) -> None:
+DOORS = {
+    "video": ["--help", "--explain clip.mp4", "--octavs 3", "--presets", "clip.mp4 --crf 99", ""],
+    "zoom": ["--help", "noise --size big", "noise --zom 1", ""],
+    "farm": ["--help", "run --help", "run jobs.yaml --workers two", ""],
+    "atlas": ["--help", "photo.png --dream-size big", ""],
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_doors_answer_without_loading_what_takes_long(door: str) -> None:
     code = f"""
 import sys
-from pipeline.cli import video
-try:
-    video.main({words!r})
-except SystemExit:
-    pass
-sys.exit("torch" in sys.modules)
+from pipeline.cli.{door} import main
+for words in {DOORS[door]!r}:
+    try:
+        main(words.split())
+    except SystemExit:
+        pass
+    slow = {{"torch", "numpy", "av", "yaml", "tqdm"}} & set(sys.modules)
+    assert not slow, (words, slow)
 """
     done = run(code)
     assert done.returncode == 0, done.stderr[-500:]
+
+
+@pytest.mark.parametrize("words", ["--help", "--tyro-print-completion bash"])
+def test_a_reader_that_has_had_enough_is_no_error(words: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write) as nobody:
+        command = [sys.executable, "-m", "pipeline", *words.split()]
+        done = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE, timeout=120, check=False)
+    assert done.stderr == b""
 
 
 def test_the_module_ends_as_its_door_does() -> None:

@@ -37,7 +37,12 @@ def shots_in(source: ShotsSource, by: Dreamer) -> tuple[Shot, ...]:
 
 
 def rendered(
-    source: ShotsSource, by: Dreamer, folder: Path, film: Pictures, shots: Sequence[Shot], kill_after: int = 10**9
+    source: ShotsSource,
+    by: Dreamer,
+    folder: Path,
+    film: Pictures,
+    shots: Sequence[Shot],
+    kill_after: int = 10**9,
 ) -> list[Segment] | None:
     """What is done when all is; None when it was ended after so many frames, or segments."""
     tick = killed_after(kill_after)

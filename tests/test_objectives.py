@@ -13,7 +13,7 @@ from pipeline.net import tap
 from pipeline.net.moment import Moment
 from pipeline.net.targets import parse_targets
 from pipeline.ops import bands
-from pipeline.ops.objectives import best_match, energy, ranked
+from pipeline.ops.objectives import OBJECTIVES, best_match, energy, matched, ranked
 from pipeline.stages import dream as stage
 from pipeline.stages.dream import Look, dream, gradient, waking
 
@@ -48,6 +48,34 @@ def test_every_place_grows_toward_the_column_it_is_most_like(monkeypatch: pytest
     for lane in range(2):
         best = (a[lane].flatten(1).T @ guide[lane]).argmax(1)
         assert torch.allclose(slope[lane], guide[lane][:, best] / 4 * 4)
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTIVES))
+def test_the_slope_of_an_objective_is_the_gradient_of_its_score(name: str) -> None:
+    a = torch.randn(2, 4, 5, 6, generator=torch.manual_seed(0), dtype=torch.float64).requires_grad_()
+    objective = OBJECTIVES[name]
+    (expected,) = torch.autograd.grad(objective(a).sum() * a[0].numel(), a)
+    torch.testing.assert_close(objective.slope(a.detach()), expected)
+    assert objective(a).shape == (2,)
+
+
+def test_the_slope_of_the_best_match_is_the_gradient_of_its_score() -> None:
+    generator = torch.manual_seed(0)
+    a = torch.randn(2, 4, 5, 6, generator=generator, dtype=torch.float64).requires_grad_()
+    guide = torch.randn(1, 4, 7, generator=generator, dtype=torch.float64)
+    (expected,) = torch.autograd.grad(best_match(a, guide).sum() * a[0].numel(), a)
+    torch.testing.assert_close(matched(a.detach(), guide), expected)
+
+
+@pytest.mark.parametrize("layers", ["deep", "deep, soft:0.5"])
+def test_muted_channels_are_as_if_they_were_not_there(layers: str) -> None:
+    own, x = look(layers), picture(2)
+    first = own.cut.targets[0]
+    own.cut.targets = (dataclasses.replace(first, muted=(1, 4)), *own.cut.targets[1:])
+    others = "+".join(str(c) for c in range(own.cut.channels[0]) if c not in (1, 4))
+    without = look(layers.replace("deep", f"deep#{others}"))
+    torch.testing.assert_close(gradient(own, x), gradient(without, x))
+    assert not torch.allclose(gradient(own, x), gradient(look(layers), x))
 
 
 def test_channels_are_ranked_by_how_awake_they_are_each_lane_for_itself() -> None:

@@ -178,11 +178,11 @@ def test_without_gradio_a_line_names_the_extra(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.setitem(sys.modules, "pipeline.ui.studio", None)  # it is said before torch is loaded
     assert video.main(["photo.png", "--ui"]) == 2
     told = capsys.readouterr().err
-    assert "pip install 'dream-video[ui]'" in told
+    assert "pip install 'gradio>=6'" in told
     assert told.count("\n") == 1
-    assert video.main(["nothing.png", "--ui"]) == 3
 
 
 def test_a_port_in_use_is_told_or_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,8 +160,8 @@ def test_a_render_that_fails_ends_its_threads(make_clip: Callable[..., Path], tm
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
+    source = open_source(str(make_clip()), Input())
     with Workdir.open(tmp_path / "w", {}) as work, pytest.raises(OSError, match="disk full"):
-        source = open_source(str(make_clip()), Input())
         render(Film(source, dreamer(), work, lambda first: nullcontext(fail), lambda dreamt: None))
     assert not any("read-ahead" in thread.name for thread in threading.enumerate())
 

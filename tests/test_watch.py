@@ -66,8 +66,8 @@ def test_stills_and_clips_that_arrive_are_dreamed_a_line_each(
     clip = make_clip("clip.mp4", 3, (32, 48))
     still(there / "IN" / "first.png")
     loaded: list[object] = []
-    load = dreamers._load
-    monkeypatch.setattr(dreamers, "_load", lambda settings: loaded.append(1) or load(settings))
+    load = dreamers.zoo.load
+    monkeypatch.setattr(dreamers.zoo, "load", lambda *a, **k: loaded.append(1) or load(*a, **k))
     arrive = lambda: clip.rename(there / "IN" / "clip.mp4")  # noqa: E731
     dreamed = ("--iterations", "1")
     assert watch(monkeypatch, nothing, nothing, nothing, arrive, words=dreamed) == 0

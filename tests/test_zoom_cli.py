@@ -187,6 +187,20 @@ def test_unfinished_masters_are_gone_on_with(
     assert names(tmp_path) == {"photo.png", "whole.mp4", "out.mp4"}
 
 
+def test_a_stop_among_the_frames_says_that_no_picture_is_lost(
+    photo: Path, flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    from pipeline.cli.progress import Progress
+
+    def stop(self: object, dreamt: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "__call__", stop)
+    assert main([str(photo), *flags, "-o", str(tmp_path / "out.mp4")]) == 130
+    assert f"are kept in {tmp_path / 'out.mp4'}.masters" in capsys.readouterr().err
+
+
 def test_a_stop_does_not_wait_for_a_picture_to_be_dreamed(
     photo: Path,
     flags: list[str],

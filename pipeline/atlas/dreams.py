@@ -17,11 +17,12 @@ from pipeline.errors import InputError
 from pipeline.inversion import OBJECTIVE
 from pipeline.net.tap import Network
 from pipeline.ops import pyramid
+from pipeline.ops.gradient import gradient
+from pipeline.ops.look import Look
 from pipeline.ops.objectives import OBJECTIVES, energy
 from pipeline.schedule import Schedule
 from pipeline.settings import Settings
 from pipeline.stages import stills
-from pipeline.stages.dream import Look, gradient
 
 AREA = (
     352 * 198
@@ -66,6 +67,7 @@ class Dreams:
 
     @property
     def size(self) -> Size:
+        """That the picture is dreamed at."""
         return self.frame.size
 
     def seconds(self, chapters: Iterable[Chapter]) -> float:

@@ -51,7 +51,7 @@ def make(
     size = knobs.dream_size if "dream.dream_size" in asked else tile_size(subject.frame.size)
     settings = settings.model_copy(update={"dream": knobs.model_copy(update={"dream_size": size})})
     silent = settings.run.quiet or settings.run.progress in ("json", "none")
-    network = zoo.load(knobs.model, Path(knobs.weights) if knobs.weights else None, progress=not silent)
+    network = zoo.load(knobs.model, knobs.weights, progress=not silent)
     channels = channels_of(settings.atlas.channels) if settings.atlas.channels else None
     layers = knobs.layers if "dream.layers" in asked else ""
     invert, own = settings.atlas.invert, overrides.resolve([Layer("", {"dream": looks.INVERT})])[0].dream

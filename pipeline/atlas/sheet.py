@@ -53,6 +53,7 @@ def _introduced(source: Picture, size: Size) -> Picture:
 
 
 def jpeg(picture: Picture) -> bytes:
+    """The bytes of a file, of a picture [H, W, 3]."""
     backwards = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     how = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
     how += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]  # a dream is colour

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, NoReturn
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING
 
 from pipeline.cli import options
 from pipeline.cli.guard import guarded
-from pipeline.cli.progress import Teller, duration
 from pipeline.errors import InputError, OutputError, UsageError
 from pipeline.settings.atlas import AtlasSettings, channels_of
 
 if TYPE_CHECKING:
-    from pipeline.clip import Clip, Frame, Size
+    from pipeline.clip import Clip, Frame
 
 ABOUT = "What every layer of a network dreams on your own picture: a page to choose from."
 INPUTS = "a picture, or a clip, of which the middle frame is taken"
@@ -29,8 +25,6 @@ EXAMPLES = (
     ("dream-atlas clip.mp4 --start 3s -o atlas", "a frame from there on"),
     ("dream-atlas photo.jpg --model googlenet", "another network's layers"),
 )
-LONG = 120.0  # seconds from which a shorter way is offered
-PLAIN_EVERY = 10.0  # seconds between two plain lines
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,12 +41,14 @@ def _make(asked: options.Asked) -> None:
     """Check all that can be checked before torch is loaded, which takes seconds; then dream."""
     settings = asked.settings
     assert isinstance(settings, AtlasSettings)
+    options.check_input(asked, "a picture or a clip")
     _check(settings)
     clip, frame = _frame(asked, settings)
     files = _files(asked, settings)
     from pipeline.atlas.making import Subject, make
+    from pipeline.cli.progress import Told, duration
 
-    told = _Told("none" if settings.run.quiet else settings.run.progress)
+    told = Told("none" if settings.run.quiet else settings.run.progress)
     began = monotonic()
     try:
         notes = make(
@@ -87,10 +83,6 @@ def _frame(asked: options.Asked, settings: AtlasSettings) -> tuple[Clip, Frame]:
     """The picture, or the middle frame of a clip."""
     from pipeline.sources import SceneSource, Source, open_source
 
-    if settings.run.demo and asked.source is not None:
-        raise UsageError(f"--demo draws its own scene; leave out {asked.source}, or leave out --demo.")
-    if asked.source is None and not settings.run.demo:
-        raise UsageError("expected an INPUT: a picture or a clip. --demo needs none; --help says more.")
     source: Source = (
         SceneSource.of(settings.input) if asked.source is None else open_source(asked.source, settings.input)
     )
@@ -117,40 +109,6 @@ def _files(asked: options.Asked, settings: AtlasSettings) -> tuple[Path, Path]:
                 f"{path}: is there already. Give -y to overwrite it, or another folder with -o."
             )
     return page, sheet
-
-
-class _Told(Teller):
-    """Tells of an atlas in one style, bar, plain, json or none: the time it will take, then each dream."""
-
-    def __init__(self, style: str) -> None:
-        self.style = style if style != "auto" else "bar" if sys.stderr.isatty() else "plain"
-        self.done = self.total = 0
-        self._began = self._spoke = monotonic()
-        self._bar: tqdm[NoReturn] | None = None
-
-    def begin(self, total: int, size: Size, seconds: float) -> None:
-        self.total, self._began = total, monotonic()
-        self.note(f"{total} dreams of {size}, about {duration(seconds)}")
-        if seconds > LONG:
-            self.note("--dream-size max:240 makes it shorter, and so does naming a few layers: --layers A,B")
-        if self.style == "bar":
-            self._bar = tqdm(total=total, unit="dream", dynamic_ncols=True, leave=False)
-
-    def step(self) -> None:
-        self.done += 1
-        now = monotonic()
-        try:
-            if self._bar is not None:
-                self._bar.update(1)
-            elif self.style == "json":
-                facts = {"event": "dream", "done": self.done, "of": self.total}
-                print(json.dumps(facts), flush=True)
-            elif self.style == "plain" and now - self._spoke >= PLAIN_EVERY:
-                self._spoke = now
-                left = (now - self._began) / self.done * (self.total - self.done)
-                self.note(f"dream {self.done} of {self.total}, {duration(left)} left")
-        except (OSError, ValueError):  # nobody listens any more; the atlas is made all the same
-            self.style, self._bar = "none", None
 
 
 if __name__ == "__main__":

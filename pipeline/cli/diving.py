@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from pipeline.cli import signals
-from pipeline.cli.progress import Progress, duration
+from pipeline.cli.progress import Progress, beginning, counted, duration
 from pipeline.clip import Size
 from pipeline.destination import Destination
 from pipeline.settings.zoom import ZoomSettings
@@ -78,7 +78,9 @@ def _progress(settings: ZoomSettings, source: ZoomSource) -> Progress:
 def film(
     source: ZoomSource, settings: ZoomSettings, name: str, destination: Destination, asked: Asked
 ) -> None:
+    """A dive as a film, going on with what an earlier run left; what became of it is told."""
     started, progress = monotonic(), _progress(settings, source)
+    progress.note(beginning(source.clip, settings.dream, destination.path))
     work = destination.work_folder(settings.run.workdir)
     folder = work.with_suffix(".masters")
     source = _aimed(source, settings, name)
@@ -96,13 +98,17 @@ def film(
                 stop_if_asked()
 
             made = make(source, dive, destination, progress.start, watch, asked.command)
+    except KeyboardInterrupt as stop:
+        if isinstance(dive, ExactDive) and dive.whole:
+            stop.add_note(f"All pictures that its frames are seen in are kept in {folder}.")
+        raise
     finally:
         progress.close()
     if isinstance(dive, ExactDive) and not settings.run.keep:
         dive.dreamt().remove()
     for note in made.notes:
         progress.note(note)
-    progress.note(f"{made.path}: {made.frames} frames in {duration(monotonic() - started)}")
+    progress.note(f"{made.path}: {counted(made.frames, 'frame')} in {duration(monotonic() - started)}")
     for offer in asked.offers():
         progress.note(offer)
     progress.note(f"network {settings.dream.model}: {dive.network.licence}")

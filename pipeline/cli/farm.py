@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, OmitSubcommandPrefixes, Positional, arg, subcommand
 
 from pipeline.cli.guard import guarded
-from pipeline.cli.reading import parsed
+from pipeline.cli.reading import Whole, default, parsed
 from pipeline.errors import UsageError
 
 ABOUT = "Dream on a list of films: many clips, many machines."
@@ -23,7 +23,21 @@ EXAMPLES = (
     ("dream-farm status jobs.yaml", "what is done"),
     ("dream-farm export jobs.yaml --shell jobs.txt", "a command for each job"),
 )
-Jobs = Annotated[Positional[Path], arg(metavar="JOBS", help="a list of jobs, .yaml or .toml")]
+
+
+def _unset(help: str, metavar: str | None = None, *aliases: str) -> Any:
+    """An argument whose default is nothing that help would have to name."""
+    return arg(metavar=metavar, help=help, aliases=list(aliases) or None, help_behavior_hint="")
+
+
+def _set(help: str, metavar: str | None = None) -> Any:
+    """An argument with a default that help names."""
+    return arg(metavar=metavar, help=help, help_behavior_hint=default)
+
+
+Jobs = Annotated[Positional[Path], _unset("a list of jobs, .yaml or .toml", "JOBS")]
+GROUPS = "shots are handed out in groups of so many frames"
+THREADS = "CPU threads of a task whose job names none"
 
 
 @dataclass
@@ -32,86 +46,72 @@ class Where:
 
     jobs: Jobs
     output_folder: Annotated[
-        Path | None,
-        arg(
-            metavar="DIR",
-            help="where outputs go; the list's own folder when not given",
-            help_behavior_hint="",
-        ),
+        Path | None, _unset("where outputs go; the list's own folder when not given", "DIR")
     ] = None
-    yes: Annotated[bool, arg(aliases=["-y"], help="overwrite outputs that are there")] = False
-    fresh: Annotated[bool, arg(help="start over, discarding what is done and unfinished")] = False
+    yes: Annotated[bool, _unset("overwrite outputs that are there", None, "-y")] = False
+    fresh: Annotated[bool, _unset("start over, discarding what is done and unfinished")] = False
 
 
 @dataclass
 class Run(Where):
-    engine: Annotated[Literal["local", "ray"], arg(help="what runs the tasks")] = "local"
+    engine: Annotated[Literal["local", "ray"], _set("what runs the tasks", "local|ray")] = "local"
     address: Annotated[
-        str,
-        arg(metavar="auto|HOST:PORT|ray://HOST:PORT", help="the Ray cluster; auto: the one on this machine"),
+        str, _set("the Ray cluster; auto: the one on this machine", "auto|HOST:PORT|ray://HOST:PORT")
     ] = "auto"
-    workers: Annotated[int, arg(metavar="N", help="at once; 0: as many as fit")] = 0
-    cpus_per_task: Annotated[int, arg(metavar="N", help="CPU threads of a task whose job names none")] = 1
+    workers: Annotated[Whole, _set("tasks at once; 0: as many as fit", "N")] = 0
+    cpus_per_task: Annotated[Whole, _set(THREADS, "N")] = 1
     gpus_per_task: Annotated[
-        float | None,
-        arg(
-            metavar="X",
-            help="of a cluster, or this machine; when not given 1 where there are any",
-            help_behavior_hint="",
-        ),
+        float | None, _unset("GPUs of a task; when not given 1 where there are any", "X")
     ] = None
-    task_frames: Annotated[int, arg(metavar="N", help="shots are handed out in groups of so many frames")] = (
-        240
-    )
-    retries: Annotated[int, arg(metavar="N", help="of a task, when its worker is lost or a disk fails")] = 3
-    results: Annotated[
-        Path | None, arg(metavar="FILE.json", help="what became of every job", help_behavior_hint="")
-    ] = None
+    task_frames: Annotated[Whole, _set(GROUPS, "N")] = 240
+    retries: Annotated[Whole, _set("of a task, when its worker is lost or a disk fails", "N")] = 3
+    results: Annotated[Path | None, _unset("what became of every job", "FILE.json")] = None
     progress: Annotated[
-        Literal["auto", "bar", "plain", "json", "none"], arg(help="how progress is shown")
+        Literal["auto", "bar", "plain", "json", "none"],
+        _set("how progress is shown", "auto|bar|plain|json|none"),
     ] = "auto"
-    quiet: Annotated[bool, arg(aliases=["-q"], help="say nothing but errors")] = False
+    quiet: Annotated[bool, _unset("say nothing but errors", None, "-q")] = False
     verbose: Annotated[
-        tyro.conf.UseCounterAction[int], arg(aliases=["-v"], help="what Ray says, too; twice: tracebacks")
+        tyro.conf.UseCounterAction[int], _unset("what Ray says, too; twice: tracebacks", None, "-v")
     ] = 0
 
 
 @dataclass
 class Plan(Where):
-    json: Annotated[bool, arg(help="for programs")] = False
+    estimate: Annotated[
+        Literal["measure", "none"],
+        _set(
+            "how long it takes, by some seconds of dreaming for looks that are new; none: at once",
+            "measure|none",
+        ),
+    ] = "measure"
+    json: Annotated[bool, _unset("for programs")] = False
 
 
 @dataclass
 class Status(Where):
-    json: Annotated[bool, arg(help="for programs")] = False
+    json: Annotated[bool, _unset("for programs")] = False
 
 
 @dataclass
 class Export(Where):
-    openjd: Annotated[
-        Path | None, arg(metavar="DIR", help="a job template of Open Job Description", help_behavior_hint="")
-    ] = None
-    shell: Annotated[
-        Path | None, arg(metavar="FILE", help="a command for each job, one per line", help_behavior_hint="")
-    ] = None
-    task_frames: Annotated[int, arg(metavar="N", help="shots are handed out in groups of so many frames")] = (
-        240
-    )
-    cpus_per_task: Annotated[int, arg(metavar="N", help="CPU threads of a task whose job names none")] = 1
-    gpus_per_task: Annotated[int, arg(metavar="N", help="asked of each machine")] = 0
+    openjd: Annotated[Path | None, _unset("a job template of Open Job Description", "DIR")] = None
+    shell: Annotated[Path | None, _unset("a command for each job, one per line", "FILE")] = None
+    task_frames: Annotated[Whole, _set(GROUPS, "N")] = 240
+    cpus_per_task: Annotated[Whole, _set(THREADS, "N")] = 1
+    gpus_per_task: Annotated[Whole, _set("asked of each machine", "N")] = 0
 
 
 @dataclass
 class Task:
-    file: Annotated[Positional[Path], arg(metavar="FILE", help="of an exported list")]
-    step: Annotated[Literal["begin", "chain", "dream", "join"], arg(help="which of its tasks")] = "dream"
-    group: Annotated[int, arg(metavar="N", help="which group of shots or chain of keyframes, from 0")] = 0
-    folder: Annotated[
-        str, arg(metavar="DIR", help="the list's folder on this machine, where it is another")
-    ] = ""
+    file: Annotated[Positional[Path], _unset("of an exported list", "FILE")]
+    step: Annotated[
+        Literal["begin", "chain", "dream", "join"], _set("which of its tasks", "begin|chain|dream|join")
+    ] = "dream"
+    group: Annotated[Whole, _set("which group of shots or chain of keyframes, from 0", "N")] = 0
+    folder: Annotated[str, _unset("the list's folder on this machine, where it is another", "DIR")] = ""
     path_mapping: Annotated[
-        Path | None,
-        arg(metavar="FILE", help="where else paths have moved to, as Open Job Description writes it"),
+        Path | None, _unset("where else paths have moved to, as Open Job Description writes it", "FILE")
     ] = None
 
 

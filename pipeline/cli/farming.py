@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from time import monotonic
@@ -21,7 +21,7 @@ from pipeline.farm.check import Ready, check, done_of
 from pipeline.farm.drive import Drive, Result, failed_of
 from pipeline.farm.engine import Engine
 from pipeline.farm.estimate import Stopwatch, estimates
-from pipeline.farm.jobs import KINDS, read
+from pipeline.farm.jobs import KINDS, Job, read
 from pipeline.farm.local import Local
 from pipeline.farm.tasks import Task
 from pipeline.files import whole
@@ -70,9 +70,11 @@ def run(asked: door.Run) -> None:
 
 
 def plan(asked: door.Plan) -> None:
+    """Print what would run. Raises what reading the list raises."""
     with Stopwatch(threads=1) as stopwatch:
-        jobs, _ = _checked(asked)
-        told = estimates(jobs, stopwatch)
+        asks = asked.estimate == "measure"
+        jobs, _ = _checked(asked, seen=stopwatch.expect if asks else None)
+        told = estimates(jobs, stopwatch if asks else None)
     if asked.json:
         for one, e in zip(jobs, told, strict=True):
             facts = {
@@ -88,15 +90,17 @@ def plan(asked: door.Plan) -> None:
         for one, e in zip(jobs, told, strict=True)
     ]  # fmt: skip
     print(summary.table(("job", "kind", "size", "frames", "done", "time", "bytes", "state"), rows))
-    seconds, size = sum(e.seconds or 0 for e in told), sum(e.size for e in told)
+    times, size = [e.seconds for e in told], sum(e.size for e in told)
     left = sum(e.frames - e.done for e in told)
+    takes = f"about {duration(sum(filter(None, times)))} of one worker on one core like these"
     print(
-        f"{len(jobs)} jobs, {left} frames to dream: about {duration(seconds)} of one worker on one core like these,\n"
+        f"{len(jobs)} jobs, {left} frames to dream: {'how long was not measured' if None in times else takes},\n"
         f"about {_bytes(size)} when done and twice that meanwhile."
     )
 
 
 def status(asked: door.Status) -> None:
+    """Print what is done of a list. Raises what reading the list raises."""
     jobs, _ = _checked(asked, overwrite=True)
     rows = []
     for one in jobs:
@@ -110,6 +114,7 @@ def status(asked: door.Status) -> None:
 
 
 def export(asked: door.Export) -> None:
+    """Write what a farm manager reads. UsageError where no form was asked for, and what reading the list raises."""
     if (asked.openjd is None) == (asked.shell is None):
         raise UsageError("Give --openjd DIR or --shell FILE.")
     jobs, _ = _checked(asked)
@@ -166,13 +171,20 @@ def task(asked: door.Task) -> None:
         print(note, file=sys.stderr)
 
 
-def _checked(asked: door.Where, *, overwrite: bool = False) -> tuple[list[Ready], Path]:
-    """Every job of the list, and the folder of outputs. UsageError with all that is wrong."""
+def _checked(
+    asked: door.Where, *, overwrite: bool = False, seen: Callable[[Sequence[Job]], None] | None = None
+) -> tuple[list[Ready], Path]:
+    """Every job of the list, and the folder of outputs. UsageError with all that is wrong.
+
+    seen: told of what is asked for, before the disk is looked at.
+    """
     folder = (asked.output_folder or asked.jobs.resolve().parent).resolve()
     if asked.output_folder and not folder.is_dir():
         raise OutputError(f"--output-folder {asked.output_folder}: does not exist. Make it first.")
     below = {kind: options.environment(model) for kind, model in KINDS.items()}
     jobs, problems = read(asked.jobs, folder, below)
+    if seen:
+        seen(jobs)
     ready = check(jobs, folder, problems, overwrite=overwrite or asked.yes, fresh=asked.fresh)
     problems.raise_any(asked.jobs.name)
     return ready, folder

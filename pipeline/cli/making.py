@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from pipeline import hearing, looks, sources
 from pipeline.cli import options, signals
-from pipeline.cli.progress import Progress, duration
+from pipeline.cli.progress import Progress, beginning, counted, duration
 from pipeline.clip import Size, fit
 from pipeline.destination import Destination, check_folder, stem
 from pipeline.errors import OutputError, UsageError
@@ -51,7 +51,7 @@ def make(asked: options.Asked) -> None:
     if (names := many.inputs(asked)) and not settings.run.demo:
         many.make(asked, names)
         return
-    name = _name(asked)
+    name = asked.source or "demo"
     source: Source
     if settings.run.demo:
         source = SceneSource.of(settings.input)
@@ -88,18 +88,6 @@ def _to_stdout(source: Source, name: str, asked: options.Asked) -> None:
         sys.stdout.buffer.flush()
 
 
-def _name(asked: options.Asked) -> str:
-    if asked.settings.run.demo:
-        if asked.source is not None:
-            raise UsageError(f"--demo draws its own scene; leave out {asked.source}, or leave out --demo.")
-        return "demo"
-    if asked.source is None:
-        raise UsageError(
-            "expected an INPUT: a clip, a picture or a folder. --demo needs none; --help says more."
-        )
-    return asked.source
-
-
 def _film(source: Source, destination: Destination, asked: options.Asked) -> None:
     settings = asked.settings
     work = destination.work_folder(settings.run.workdir)
@@ -124,17 +112,10 @@ def _film(source: Source, destination: Destination, asked: options.Asked) -> Non
     dreamer, progress = film_ready(source, asked)
     from pipeline.film import make
 
-    progress.note(_beginning(source, dreamer, destination.path))
+    progress.note(beginning(source.clip, dreamer.settings.dream, destination.path))
     with watched(progress, silent=settings.run.quiet) as watch:
         made = make(source, dreamer, destination, progress.start, watch, asked.command, progress.look)
     _tell(made, dreamer, progress, monotonic() - started, asked)
-
-
-def _beginning(source: Source, dreamer: Dreamer, path: Path) -> str:
-    """What is about to be dreamed, and where it goes."""
-    clip, dream = source.clip, dreamer.settings.dream
-    frames = "1 frame" if clip.frames == 1 else f"{clip.frames or 'some'} frames"
-    return f"{clip.name}: {frames} of {clip.size}, dreamed by {dream.model} {dream.layers}, to {path}"
 
 
 def _piece(
@@ -172,7 +153,7 @@ def watched(progress: Progress, *, silent: bool) -> Iterator[Watch]:
 def _tell(made: Made, dreamer: Dreamer, progress: Progress, seconds: float, asked: options.Asked) -> None:
     for note in made.notes:
         progress.note(note)
-    progress.note(f"{made.path}: {made.frames} frames in {duration(seconds)}")
+    progress.note(f"{made.path}: {counted(made.frames, 'frame')} in {duration(seconds)}")
     for offer in asked.offers():
         progress.note(offer)
     progress.note(f"network {dreamer.settings.dream.model}: {dreamer.network.licence}")

@@ -20,7 +20,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction, UseCounterAction
 
 from pipeline import looks, overrides, settings
-from pipeline.cli.reading import Examples, parsed
+from pipeline.cli.reading import TIED, Examples, parsed
 from pipeline.errors import TYPED, UsageError
 from pipeline.net.cards import is_code
 from pipeline.overrides import Layer
@@ -129,6 +129,14 @@ def answered(asked: Asked) -> bool:
     return run.presets or run.explain
 
 
+def check_input(asked: Asked, kinds: str) -> None:
+    """UsageError for no INPUT, and for one beside --demo, which draws its own. kinds: what it may be."""
+    if asked.source is not None and asked.settings.run.demo:
+        raise UsageError(f"--demo draws its own scene; leave out {asked.source}, or leave out --demo.")
+    if asked.source is None and not asked.settings.run.demo:
+        raise UsageError(f"expected an INPUT: {kinds}. --demo needs none; --help says more.")
+
+
 def explain(asked: Asked) -> str:
     """The merged settings as a file -c reads back, each with its origin, unit and range."""
     model = type(asked.settings)
@@ -178,7 +186,9 @@ def _flag_field(model: type[Group], name: str, own: Any) -> tuple[str, Any, Any]
     kind, default = about.annotation, getattr(about.default, "text", about.default)
     switch = kind is bool or name == "verbose"
     unset = switch or default in (None, "", ()) or name in UNSET_AT_0
-    said = f"default: {own}, the network's own" if own is not None else f"default: {_plain(default)}"
+    said = f"default:{TIED}{_plain(default) if own is None else own}" + ", the network's own" * (
+        own is not None
+    )
     hints = (facts["unit"], "" if unset and own is None else said)
     hint = ", ".join(filter(None, hints))
     argument = tyro.conf.arg(

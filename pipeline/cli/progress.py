@@ -13,10 +13,14 @@ from tqdm import tqdm
 from pipeline.errors import printable
 
 if TYPE_CHECKING:
-    from pipeline.clip import Frame, Size
+    from pathlib import Path
+
+    from pipeline.clip import Clip, Frame, Size
     from pipeline.dreamt import Dreamt
+    from pipeline.settings import Dream
 
 PLAIN_EVERY = 10.0  # seconds between two plain lines
+LONG = 120.0  # seconds from which an atlas offers a shorter way
 WORTH_SAYING = 60.0  # seconds left from which an estimate is told
 SMALLER = 640  # px, the longer side of the smaller dream an estimate offers
 
@@ -38,6 +42,7 @@ class Teller:
             self.style, self._bar = "none", None
 
     def close(self) -> None:
+        """Take the bar off the screen."""
         if self._bar is not None:
             with suppress(OSError, ValueError):
                 self._bar.close()
@@ -110,8 +115,10 @@ class Progress(Teller):
     def _left(self, now: float) -> str:
         if not self.total:
             return ""
-        pace = self._pace(now)
-        return f", {pace:.2f} s/frame, {duration(pace * (self.total - self.done))} left"
+        if self.done == self._from + 1:  # dreamed whole, and no measure of the others
+            return f" after {now - self._began:.1f} s"
+        pace, still = self._pace(now), self.total - self.done
+        return f", {pace:.2f} s/frame" + (f", {duration(pace * still)} left" if still else "")
 
     def _estimate(self, pace: float) -> None:
         left = pace * ((self.total or 0) - self.done)
@@ -130,6 +137,53 @@ class Progress(Teller):
             "trust": round(dreamt.trust, 4), "cut": dreamt.cut, "seconds_per_frame": round(self._pace(now), 3),
         }  # fmt: skip
         print(json.dumps(facts), flush=True)
+
+
+class Told(Teller):
+    """Tells of an atlas in one style, bar, plain, json or none: the time it will take, then each dream."""
+
+    def __init__(self, style: str) -> None:
+        self.style = style if style != "auto" else "bar" if sys.stderr.isatty() else "plain"
+        self.done = self.total = 0
+        self._began = self._spoke = monotonic()
+        self._bar: tqdm[NoReturn] | None = None
+
+    def begin(self, total: int, size: Size, seconds: float) -> None:
+        """Before the first of `total` dreams of a size, which take about so many seconds."""
+        self.total, self._began = total, monotonic()
+        self.note(f"{total} dreams of {size}, about {duration(seconds)}")
+        if seconds > LONG:
+            self.note("--dream-size max:240 makes it shorter, and so does naming a few layers: --layers A,B")
+        if self.style == "bar":
+            self._bar = tqdm(total=total, unit="dream", dynamic_ncols=True, leave=False)
+
+    def step(self) -> None:
+        """One more is dreamed."""
+        self.done += 1
+        now = monotonic()
+        try:
+            if self._bar is not None:
+                self._bar.update(1)
+            elif self.style == "json":
+                facts = {"event": "dream", "done": self.done, "of": self.total}
+                print(json.dumps(facts), flush=True)
+            elif self.style == "plain" and now - self._spoke >= PLAIN_EVERY:
+                self._spoke = now
+                left = (now - self._began) / self.done * (self.total - self.done)
+                self.note(f"dream {self.done} of {self.total}, {duration(left)} left")
+        except (OSError, ValueError):  # nobody listens any more; the atlas is made all the same
+            self.style, self._bar = "none", None
+
+
+def beginning(clip: Clip, dream: Dream, path: Path) -> str:
+    """What is about to be dreamed, and where it goes."""
+    frames = counted(clip.frames, "frame") if clip.frames else "some frames"
+    return f"{clip.name}: {frames} of {clip.size}, dreamed by {dream.model} {dream.layers}, to {path}"
+
+
+def counted(number: int, what: str) -> str:
+    """1 frame, 36 frames."""
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def duration(seconds: float) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from threading import Event
 
 from pipeline.cli import options
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, bring
 
 
 def show(asked: options.Asked) -> None:
@@ -16,6 +17,8 @@ def show(asked: options.Asked) -> None:
         raise UsageError(f"--demo draws its own scene; leave out {asked.source}, or leave out --demo.")
     if asked.more:
         raise UsageError(f"--ui: shows one input; leave out {', '.join(asked.more)}.")
+    if find_spec("gradio") is None:  # before torch is loaded for it
+        raise UsageError(f"--ui: needs Gradio, which is not installed: {bring('ui')}")
     from pipeline.ui.choice import Base
     from pipeline.ui.page import served
     from pipeline.ui.studio import Studio

@@ -30,6 +30,7 @@ class Telling:
         self._ended: set[int] = set()
 
     def start(self) -> None:
+        """Before the first job."""
         if self.style == "bar":
             self._bar = tqdm(total=self.total, unit="frame", dynamic_ncols=True, leave=False)
 
@@ -92,6 +93,7 @@ class Telling:
                 tqdm.write(printable(text), file=sys.stderr)
 
     def close(self) -> None:
+        """Take the bar off the screen."""
         if self._bar is not None:
             with suppress(OSError, ValueError):
                 self._bar.close()

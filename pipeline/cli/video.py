@@ -27,14 +27,17 @@ def _run(args: Sequence[str]) -> None:
     asked = options.read("dream-video", ABOUT, args, several=True, examples=EXAMPLES)
     if options.answered(asked):
         return
-    if asked.settings.run.ui:
+    run = asked.settings.run
+    if run.ui:
         from pipeline.cli import showing
 
         showing.show(asked)
-    else:
-        from pipeline.cli import making  # media libraries, which --help does without
+        return
+    if not run.watch:
+        options.check_input(asked, "a clip, a picture or a folder")
+    from pipeline.cli import making  # media libraries, which --help does without
 
-        making.make(asked)
+    making.make(asked)
 
 
 if __name__ == "__main__":

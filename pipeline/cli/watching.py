@@ -16,7 +16,7 @@ from pipeline import hearing, looks
 from pipeline.arrivals import Arrivals
 from pipeline.cli import many, options
 from pipeline.cli.making import watched
-from pipeline.cli.progress import Progress, duration
+from pipeline.cli.progress import Progress, counted, duration
 from pipeline.clip import Size
 from pipeline.destination import Destination, check_folder
 from pipeline.errors import DreamError, InputError, OutputError, UsageError
@@ -141,7 +141,7 @@ class _Watching:
                 return f"{path.name}: is newer than {name}, which stays. -y has it dreamed again."
         made = self._made(source, destination)
         self.made += 1
-        frames = f"{made.frames} frames in " if destination.kind == "film" else ""
+        frames = f"{counted(made.frames, 'frame')} in " if destination.kind == "film" else ""
         return "; ".join([f"{path.name}: {name}, {frames}{duration(monotonic() - began)}", *made.notes])
 
     def _made(self, source: Source, destination: Destination) -> Made:

@@ -73,7 +73,13 @@ class ExactDive(Dive):
         """The time at which each master is dreamed for."""
         return [window.anchor for window in self.windows.windows]
 
+    @property
+    def whole(self) -> bool:
+        """Whether all masters are dreamed, and agree."""
+        return self._store is not None
+
     def climb_at(self, seconds: float) -> Climb:
+        """How the master first seen at a time is dreamed, in as few steps as the hurry asks."""
         climb = super().climb_at(seconds)
         steps = math.ceil(climb.iterations / self.hurry)
         return replace(climb, iterations=steps, step=climb.step * climb.iterations / max(steps, 1))

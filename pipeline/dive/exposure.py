@@ -45,6 +45,7 @@ class Reading(NamedTuple):
 
     @staticmethod
     def of(picture: Picture) -> Reading:
+        """Of a picture [H, W, 3]."""
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
         laplacian = float(np.square(cv2.Laplacian(grey, cv2.CV_32F)).mean()) ** 0.5
         return Reading(float(picture.mean()) / 255, float(picture.std()) / 255, laplacian / 255)
@@ -58,6 +59,7 @@ class Exposure:
     tones: tuple[Tone, ...] = ()
 
     def at(self, seconds: float) -> Tone:
+        """The tone at a time, seconds."""
         if not self.times:
             return Tone()
         after = bisect(self.times, seconds, 1, len(self.times) - 1)

@@ -22,7 +22,8 @@ from pipeline.dive import balance
 from pipeline.dive.balance import WHOLE, Balance
 from pipeline.dive.windows import Region, Windows
 from pipeline.ops import colour, pyramid, resample
-from pipeline.stages.dream import Look, dream
+from pipeline.ops.look import Look
+from pipeline.stages.dream import dream
 
 SHARE = 0.45  # of a full climb on an enlargement, which is dreamed already in all but its finest octave
 AGAIN = 0.25  # of a full climb, in its largest octave, each time that detail still falls short
@@ -149,11 +150,13 @@ def grain(size: Size, seed: int) -> Tensor:
 
 
 def tensor(picture: Plane, climb: Climb) -> Tensor:
+    """A picture [H, W, 3] as [1, 3, H, W], where the network is."""
     device = next(climb.look.cut.buffers()).device
     return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None].to(device)
 
 
 def plane(picture: Tensor) -> Plane:
+    """A picture [1, 3, H, W] as [H, W, 3], on the CPU."""
     return np.asarray(picture[0].permute(1, 2, 0).cpu().contiguous().numpy(), np.float32)
 
 

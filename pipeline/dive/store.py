@@ -73,6 +73,7 @@ class Store:
 
     @property
     def agreed(self) -> bool:
+        """Whether all masters are there, and show one picture."""
         return self._agreed.is_file()
 
     def agree(self, exposure: Exposure) -> None:
@@ -90,10 +91,12 @@ class Store:
             raise OutputError(f"{self._agreed}: is damaged ({error}). --fresh starts over.") from None
 
     def add(self, slot: int, master: Plane, reference: Balance) -> None:
+        """Keep a master as it was dreamed, and what those after it are held to."""
         state = {"master": _half(master), **{f"balance.{n}": v.cpu() for n, v in vars(reference).items()}}
         self._write(self._raw(slot), state)
 
     def reference(self, slot: int) -> Balance:
+        """What was kept with a master. OutputError where its file is damaged."""
         state = self._read(self._raw(slot))
         return Balance(
             **{name.removeprefix("balance."): v for name, v in state.items() if "balance." in name}
@@ -127,6 +130,7 @@ class Store:
         self._at_hand.clear()
 
     def remove(self) -> None:
+        """Delete the folder, with all that lies in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property

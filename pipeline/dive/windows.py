@@ -129,6 +129,7 @@ class Windows:
         return Region(box, (top, left, bottom, right) if top < bottom and left < right else None)
 
     def slot(self, level: int) -> int:
+        """Where the master of a level is kept: in a ring, levels come round again."""
         return level % len(self.windows)
 
     def down(self, level: int) -> Similarity:

@@ -24,6 +24,7 @@ STORE = 100_000_000  # bytes
 PATIENT = {
     "RAY_health_check_timeout_ms": "60000", "RAY_raylet_start_wait_time_s": "180", "RAY_worker_niceness": "0",
 }  # fmt: skip
+INSTEAD = "The cluster's own address, such as head:6379, does without Ray's client server."
 TRY = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False, logging_level=50)"
 
 
@@ -117,12 +118,14 @@ def _try(address: str, seconds: float) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
+        token = "" if os.environ.get("RAY_AUTH_MODE") else " If it asks for a token: RAY_AUTH_MODE=token."
         raise DeviceError(
             f"{address}: something listens there, and has not answered as a Ray cluster for {seconds:.0f} s.\n"
-            f"Is it one, and of the same Ray as here, {version('ray')}?"
+            f"Is it one, and of the same Ray as here, {version('ray')}?{token}"
         ) from None
     if done.returncode:
-        raise DeviceError(f"{address}: Ray refuses. {last_line(done.stderr)}")
+        other = f"\n{INSTEAD}" if address.startswith("ray:") else ""
+        raise DeviceError(f"{address}: Ray refuses. {last_line(done.stderr)}{other}")
 
 
 def _knock(address: str, host: str, port: int) -> None:

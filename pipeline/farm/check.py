@@ -45,6 +45,7 @@ class Ready:
 
     @property
     def dreamed_at(self) -> Size:
+        """The size it is dreamed at."""
         return fit(self.clip.size, self.job.settings.dream.dream_size)
 
 

@@ -22,6 +22,7 @@ LOOK = 5.0  # seconds between two looks at which machines there are
 ABSENT = 120  # seconds that a machine is waited for when none is left
 BUSY = 60  # seconds until it is said that others use the cluster
 STILLBORN = 4  # workers in a row that may die before they say a word
+REST = 5  # seconds until more are hired then
 SAME_EVERYWHERE = "Install the same dream-video, with the same versions, on all of them."
 SHARED = "Inputs and outputs have to lie on a disk that all machines share, under the same name."
 
@@ -66,6 +67,7 @@ class Cluster:
     _read: float = 0.0
     _warned: bool = False
     _stillborn: int = 0  # workers in a row that died before they said a word
+    _rests: float = -REST  # since when nobody is hired, for that
 
     @staticmethod
     def connect(
@@ -137,6 +139,8 @@ class Cluster:
             self._look()
         starting = sum(not worker.ready for worker in self._pool.values())
         there = len(self._idle) + len(self._pool)
+        if monotonic() - self._rests < REST:
+            return len(self._idle)
         for _ in range(min(wanted - len(self._idle) - starting, self._fit - there)):
             self._hire()
         return len(self._idle)
@@ -222,6 +226,7 @@ class Cluster:
                 self._stillborn += 1
                 sick = getattr(error, "actor_init_failed", False) or monotonic() - self._worked > ABSENT
                 if self._stillborn < STILLBORN or not sick:  # machines that go away are no reason to give up
+                    self._rests = monotonic() if self._stillborn >= STILLBORN else self._rests
                     return []
                 raise DeviceError(
                     f"No worker begins on this cluster: {last_line(error)}\n{SAME_EVERYWHERE}"

@@ -46,6 +46,7 @@ class Result:
 
     @property
     def name(self) -> str:
+        """What the job is called in what is told."""
         return self.task.name
 
 
@@ -187,4 +188,5 @@ class Drive:
 
 
 def failed_of(results: Sequence[Result]) -> list[Result]:
+    """Those that failed, or were stopped."""
     return [result for result in results if result.state in ("failed", "stopped")]

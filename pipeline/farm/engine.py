@@ -22,6 +22,8 @@ class Told:
 
 @dataclass(frozen=True)
 class Done:
+    """A task ended well."""
+
     key: int
     outcome: Outcome
     worker: str

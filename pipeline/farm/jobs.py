@@ -64,6 +64,7 @@ class Problems:
     _lines: set[str] = field(default_factory=set)
 
     def add(self, where: str, text: object) -> None:
+        """One more, and where in the list it is."""
         said = str(text)
         line = said if said.startswith(f"{where}:") else f"{where}: {said}"
         self.told += 1

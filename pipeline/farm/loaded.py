@@ -14,6 +14,7 @@ from pipeline.sources import Source
 
 @lru_cache(maxsize=2)
 def network(model: str, weights: str | None) -> tap.Network:
+    """A network and its weights, loaded once in a process."""
     return zoo.load(model, Path(weights) if weights else None, progress=False)
 
 

@@ -27,6 +27,7 @@ class Names:
     folder: Path
 
     def read(self, name: str) -> Path:
+        """Where a name of the list lies on this machine."""
         return Path(os.path.normpath(self.home / Path(name).expanduser()))
 
     def written(self, template: str, source: str, count: int) -> str:

@@ -44,6 +44,7 @@ def write(path: Path, results: Sequence[Result], seconds: float) -> None:
 
 
 def told(results: Sequence[Result], seconds: float) -> dict[str, Any]:
+    """The same as a table of plain values, for programs."""
     count = {state: sum(r.state == state for r in results) for state in ("failed", "there", "stopped")}
     cases = []
     for r in results:

@@ -73,6 +73,7 @@ class Task:
             raise InputError(f"This is no task of a farm ({error}). Export the list again.") from None
 
     def json(self) -> str:
+        """As one line of text that `Task` is read back from."""
         return json.dumps(asdict(self))
 
     @property

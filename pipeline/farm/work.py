@@ -73,6 +73,7 @@ class Opened:
 
     @staticmethod
     def of(task: Task) -> Opened:
+        """What a task works on, opened. Raises what opening it raises, and UsageError for a network that is code."""
         settings = KINDS[task.kind].model_validate(task.settings)
         if is_code(settings.dream.model):  # only who types it may have code run
             raise UsageError(
@@ -102,6 +103,7 @@ class Opened:
         return self.dreamer.settings
 
     def writing(self) -> Writing:
+        """How its film is written."""
         self.dreamer.rehearse(self.source.clip)
         return Writing.of(self.source, self.dreamer, self.destination)
 

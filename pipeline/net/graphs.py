@@ -34,6 +34,7 @@ def scores(module: nn.Module, graph: fx.Graph) -> fx.Node:
 
 
 def fold_batch_norms(graph: fx.Graph, parts: Mapping[fx.Node, nn.Module]) -> None:
+    """Fold each batch norm that follows a convolution into it, in place."""
     calls = Counter(node.target for node in parts)
     for node, norm in parts.items():
         before = node.all_input_nodes[0]

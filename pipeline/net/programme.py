@@ -77,6 +77,7 @@ class Programme:
 
     @property
     def moves(self) -> bool:
+        """Whether its layers change through the film."""
         return len(self.keys) > 1
 
     def at(self, frame: float, seconds: float, rate: float | None = None) -> Weights:

@@ -1,4 +1,4 @@
-"""Stem: a network's first convolution, whose gradient with respect to the picture is the dearest single step of all.
+"""Stem: where a picture meets a network. Its first convolution's gradient is the dearest single step of all.
 
 A picture has three channels, and libraries compute a strided convolution's gradient for three channels at a small
 part of their speed. Here it is one ordinary convolution: each of the stride^2 phases of the picture's pixels is
@@ -13,6 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+
+def normalised(picture: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """(picture - mean) / std, [L, 3, h, w]; mean, std: [1, 3, 1, 1].
+
+    By rows: over channels that lie side by side in memory it takes four times as long.
+    """
+    lanes, channels, height, width = picture.shape
+    rows = picture.permute(0, 2, 3, 1).reshape(lanes, height, width * channels)
+    seen = (rows - mean.flatten().repeat(width)) / std.flatten().repeat(width)
+    return seen.view(lanes, height, width, channels).permute(0, 3, 1, 2)
 
 
 class Stem(nn.Module):

@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 from pipeline.errors import TargetError
 from pipeline.net import classes, graphs
 from pipeline.net.cards import Card
-from pipeline.net.stem import Stem
+from pipeline.net.stem import Stem, normalised
 from pipeline.net.targets import Target, depth, resolve, unknown_layer
 
 # Two sizes that tell a map, which grows with the picture, from a vector, which does not.
@@ -86,7 +86,7 @@ class Cut(nn.Module):
         The picture may be finer than the weights (fp32 on bf16): it is normalised as it is.
         """
         dtype = next(self.body.parameters()).dtype
-        seen = ((picture - self.mean) / self.std).to(dtype, memory_format=torch.channels_last)
+        seen = normalised(picture, self.mean, self.std).to(dtype, memory_format=torch.channels_last)
         maps: tuple[Tensor, ...] = self.body(seen)
         return [m if m.ndim == 4 else m[:, :, None, None] for m in maps]  # scores are a map of one place
 

@@ -97,6 +97,7 @@ def downloaded(url: str, name: str, megabytes: float, progress: bool, flag: str 
 
 
 def sha256(file: Path) -> str:
+    """Of what is in a file, as hexadecimal digits."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 

@@ -28,7 +28,7 @@ _INCEPTIONS = ("googlenet", "inception_v3")
 _BARE = {"aux_logits": False, "transform_input": False, "init_weights": False}
 
 
-def load(name: str, weights: Path | None = None, *, progress: bool = True) -> Network:
+def load(name: str, weights: Path | str | None = None, *, progress: bool = True) -> Network:
     """The network called `name`, with the weights in the file, or else those of its library, downloaded once.
 
     A name with a colon runs code: timm's, or with package.module:function the user's own. What may come from a
@@ -39,6 +39,7 @@ def load(name: str, weights: Path | None = None, *, progress: bool = True) -> Ne
     UsageError: no network of that name. ModelError: not convolutional; or weights that cannot be had, cannot
     be read, or belong to another network.
     """
+    weights = Path(weights) if weights else None
     facts = card(name)
     if facts.builder == "builtin":
         return _from_the_box(facts, weights)

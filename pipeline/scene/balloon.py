@@ -30,6 +30,7 @@ SHADE: Colour = (0.36, 0.34, 0.46)
 
 
 def balloon(canvas: Canvas, seed: int) -> None:
+    """Draw the balloon and its basket on a canvas."""
     basket(canvas, seed)
     envelope(canvas.rows(CROWN - 0.02, MOUTH + 0.02), seed)
 
@@ -45,6 +46,7 @@ def outline(y: Field) -> Field:
 
 
 def envelope(canvas: Canvas, seed: int) -> None:
+    """Draw the balloon's stripes and band on a canvas."""
     x, y = canvas.x, canvas.y
     half = np.maximum(outline(y), 1e-4)
     slope = (outline(y + 1e-3) - outline(y - 1e-3)) / 2e-3

@@ -30,6 +30,7 @@ SKY: list[tuple[float, Colour]] = [
 
 
 def landscape(canvas: Canvas, seed: int) -> None:
+    """Draw sky, mountains, lake and shore on a canvas."""
     sky = canvas.rows(-np.inf, WATERLINE)
     heavens(sky, seed)
     clouds(sky, seed)
@@ -39,6 +40,7 @@ def landscape(canvas: Canvas, seed: int) -> None:
 
 
 def heavens(canvas: Canvas, seed: int) -> None:
+    """Draw the sky on a canvas."""
     x, y = canvas.x, canvas.y
     drift = 0.02 * fractal(x, 3 * y, cell=0.8, finest=0.05, seed=(seed, 10))
     heights, colours = zip(*SKY, strict=True)

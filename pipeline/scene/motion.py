@@ -22,6 +22,7 @@ class Similarity:
 
     @property
     def inverse(self) -> Similarity:
+        """What undoes it."""
         return Similarity(1 / self.turn_scale, -self.shift / self.turn_scale)
 
 

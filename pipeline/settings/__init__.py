@@ -24,6 +24,8 @@ __all__ = ["Dream", "Input", "Output", "Run", "Settings", "Speed", "Time", "knob
 
 
 class Settings(Group):
+    """All of them, for films; the other doors have their own, made from these."""
+
     PRESETS: ClassVar[str] = ""  # what the names of its presets begin with
     NOT_TAKEN: ClassVar[tuple[str, ...]] = ()  # which of a network's own defaults do not suit this door
     OFFERED: ClassVar[

@@ -59,6 +59,8 @@ def knob(
 
 
 class Group(BaseModel):
+    """Knobs that stand together: a table of a config file. Frozen; ValidationError for a name or value it has not."""
+
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",

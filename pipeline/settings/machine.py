@@ -32,6 +32,9 @@ class Speed(Group):
         "side of the pieces that large pictures are dreamed in, in pixels; auto: 1024; bounds the memory",
         metavar="auto|off|N",
     )
+    graphs: Literal["auto", "on", "off"] = knob(
+        "auto", "play what a GPU computes again and again from a record, a CUDA graph; auto: off"
+    )
     threads: int = knob(0, "CPU threads of each lane; 0: all cores between them", low=0, high=1024)
 
 

@@ -62,6 +62,7 @@ class Companion:
         return self.source.fingerprint()
 
     def close(self) -> None:
+        """Let go of the file it reads."""
         if self._frames is not None:
             self._frames.close()
         self._frames = None

@@ -41,6 +41,7 @@ class Carried:
 
     @staticmethod
     def nothing(lanes: int, size: Size, device: torch.device) -> Carried:
+        """Before the first frame of a shot: a layer [L, 3, H, W] of 0."""
         zero, blank = torch.zeros(lanes, 1, 1, 1, device=device), torch.zeros(lanes, 3, *size, device=device)
         return Carried(blank, zero, zero)
 

@@ -8,73 +8,20 @@ itself plus what was dreamed so far, so the source's own detail is never resized
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from pipeline.clip import Size
-from pipeline.errors import InputError
-from pipeline.net.moment import NOW, Each, Moment
-from pipeline.net.tap import Cut
-from pipeline.net.targets import Target
+from pipeline.net.moment import Each, Moment
 from pipeline.ops import ascent, bands, pyramid
-from pipeline.ops.objectives import Callback, Objective, best_match, mean, ranked
-from pipeline.ops.tiles import tiles
+from pipeline.ops.gradient import gradient
+from pipeline.ops.look import Look
+from pipeline.ops.objectives import ranked
 
-LEAST_OCTAVE = 16  # px: nothing is seen in less
 LARGEST_WEIGHT = 3.0  # a pixel may step this much further than the average: x3 is clean, x8 speckles
-
-
-def go_on() -> None:
-    """What heeds nothing."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """What is dreamed and how, apart from how far.
-
-    jitter: pixels. smooth: sigma in pixels at the last step, thrice that at the first. laplacian: bands of detail
-    that are brought to one strength; 0: none. objective: of one target's activations, or `callback` of all of them.
-    octave_iterations, octave_step: each octave's share of the iterations and of the step, smallest octave first;
-    the last one holds for those that follow, and those of octaves that do not fit are left out. soft: what is
-    dreamed is enlarged from octave to octave linearly, not bicubic. tile: pixels; what is larger than two such
-    tiles is seen tile by tile; 0: never. now: what belongs to one frame. heed: called before every step, and
-    before every tile: what it raises ends the dream.
-    """
-
-    cut: Cut
-    objective: Objective
-    callback: Callback | None = None
-    octaves: int = 4
-    octave_scale: float = 1.4
-    jitter: int = 32
-    smooth: float = 0.0
-    seed: int = 0
-    laplacian: int = 0
-    octave_iterations: tuple[float, ...] = (1.0,)
-    octave_step: tuple[float, ...] = (1.0,)
-    soft: bool = False
-    tile: int = 0
-    now: Moment = NOW
-    heed: Callable[[], None] = go_on
-
-    def shares(self, octaves: int) -> list[tuple[float, float]]:
-        """(of the iterations, of the step) for each of so many octaves that fit, smallest first."""
-        asked = range(self.octaves - octaves, self.octaves)
-        each = (self.octave_iterations, self.octave_step)
-        iterations, step = ([shares[min(k, len(shares) - 1)] for k in asked] for shares in each)
-        return list(zip(iterations, step, strict=True))
-
-    def sizes(self, size: Size) -> list[Size]:
-        """The octaves that fit a picture of this size, smallest first. InputError when not even it fits."""
-        if min(size) < self.cut.least:
-            raise InputError(
-                f"A dream of {size} is too small: these layers need at least {self.cut.least} pixels a side. "
-                "Give a larger --size, or a layer nearer to the picture."
-            )
-        return pyramid.sizes(size, self.octaves, self.octave_scale, max(self.cut.least, LEAST_OCTAVE))
 
 
 class Dreamed(NamedTuple):
@@ -196,101 +143,3 @@ def _step(
 def _sigma(last: float, remaining: int, iterations: int) -> float:
     """Falls in a line from three times `last`, at the first step of a full dream, to `last`."""
     return last * (1 + 2 * (remaining - 1) / max(iterations - 1, 1))
-
-
-def gradient(look: Look, picture: Tensor, roll: tuple[int, int] = (0, 0)) -> Tensor:
-    """Of the objective with respect to the picture, [L, 3, H, W].
-
-    Of several targets each one's gradient is brought to mean |g| = 1 before they are summed by weight, so that
-    weights mean what they say. roll: where the picture's origin stands, for targets at a place in it.
-    """
-    slopes = _slopes(look, picture, roll)
-    if look.callback is not None:
-        return slopes[0]
-    parts = []
-    for index, slope in slopes.items():
-        share = _weight(look, index, slope)
-        if len(slopes) == 1:  # its length does not matter, and is left as it is
-            share = share.sign()
-        else:
-            share = share / slope.abs().mean((1, 2, 3), keepdim=True).clamp_min(ascent.TINY)
-        if look.now.masks and (mask := look.now.masks[index]) is not None:
-            share = share * torch.roll(mask, roll, (2, 3))
-        parts.append(slope * share)
-    return sum(parts[1:], parts[0]) if parts else torch.zeros_like(picture)
-
-
-def _slopes(look: Look, picture: Tensor, roll: tuple[int, int]) -> dict[int, Tensor]:
-    """The gradient of each target's score, [L, 3, H, W], by its number; tile by tile where the picture is large."""
-    size = Size(*picture.shape[-2:])
-    placed = any(target.at is not None for target in look.cut.targets)  # in the whole picture, not in a tile
-    if not look.tile or placed or size.height * size.width <= 2 * look.tile**2:
-        return _slopes_at_once(look, picture, roll)
-    whole: dict[int, Tensor] = {}
-    for tile in tiles(size, look.tile):
-        for index, slope in _slopes_at_once(look, picture[(..., *tile.seen)], roll).items():
-            whole.setdefault(index, torch.zeros_like(picture))[(..., *tile.kept)] = slope[(..., *tile.own)]
-    return whole
-
-
-def _slopes_at_once(look: Look, picture: Tensor, roll: tuple[int, int]) -> dict[int, Tensor]:
-    picture = picture.detach().requires_grad_()
-    with torch.enable_grad():
-        scores = _scores(look, look.cut(picture), Size(*picture.shape[-2:]), roll)
-    return {
-        index: torch.autograd.grad(score, picture, retain_graph=index != max(scores))[0]
-        for index, score in scores.items()
-    }
-
-
-def _weight(look: Look, index: int, like: Tensor) -> Tensor:
-    """Of a target, [L or 1, 1, 1, 1]."""
-    if look.now.weights is None:
-        return like.new_tensor(look.cut.targets[index].weight).view(1, 1, 1, 1)
-    return look.now.weights[:, index].to(like).view(-1, 1, 1, 1)
-
-
-def _scores(look: Look, activations: list[Tensor], size: Size, roll: tuple[int, int]) -> dict[int, Tensor]:
-    """What is to grow, summed over lanes, by the number of its target; a caller's own is number 0."""
-    if look.callback is not None:
-        return {0: look.callback(activations).sum()}
-    now, scores = look.now, {}
-    for index, (activation, target) in enumerate(zip(activations, look.cut.targets, strict=True)):
-        if now.weights is not None and not now.weights[:, index].any():
-            continue
-        guide = now.guides[index] if now.guides else None
-        seen = select(activation, target, size, roll, now.picks[index] if now.picks else None)
-        if guide is not None:
-            score = best_match(seen, guide.to(seen.dtype))
-        else:
-            objective = mean if target.motif or target.classes else look.objective
-            score = objective(seen.to(torch.promote_types(seen.dtype, torch.float32)))
-        # Of a sum, not of a mean: in half precision the gradient of a mean over a large map is nothing.
-        scores[index] = (score * seen[0].numel()).sum()
-    return scores
-
-
-def select(
-    activation: Tensor,
-    target: Target,
-    size: Size,
-    roll: tuple[int, int] = (0, 0),
-    picks: Tensor | None = None,
-) -> Tensor:
-    """The part of [L, C, h, w] a target means: some channels, and one place in percent of width and height.
-
-    picks: [L, k], each lane's own channels in place of the target's.
-    """
-    if picks is not None:
-        rows = picks.expand(len(activation), -1)[:, :, None, None]
-        activation = activation.gather(1, rows.expand(-1, -1, *activation.shape[2:]))
-    elif target.muted:
-        activation = activation[:, [c for c in range(activation.shape[1]) if c not in target.muted]]
-    if target.channels:
-        activation = activation[:, list(target.channels)]
-    if target.at is not None:
-        x, y = target.at
-        row = (y * (size.height - 1) // 100 + roll[0]) % size.height * activation.shape[2] // size.height
-        column = (x * (size.width - 1) // 100 + roll[1]) % size.width * activation.shape[3] // size.width
-        activation = activation[:, :, row : row + 1, column : column + 1]
-    return activation

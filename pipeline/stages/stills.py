@@ -148,6 +148,7 @@ def roll(path: Path, recipe: str = "") -> Iterator[Callable[[Picture | Deep, Fra
 
 
 def number_of(frame: Frame) -> int:
+    """What a picture of its own is numbered by: the sequence's own number, or the index."""
     return frame.index if frame.number is None else frame.number
 
 
@@ -173,6 +174,7 @@ def size_of(path: Path) -> Size:
 
 
 def resized(picture: Picture, size: Size) -> Picture:
+    """A picture [H, W, 3] at another size."""
     if Size(*picture.shape[:2]) == size:
         return picture
     shrinks = size.height * size.width < picture.shape[0] * picture.shape[1]
@@ -181,6 +183,7 @@ def resized(picture: Picture, size: Size) -> Picture:
 
 
 def resized_deep(deep: Deep, size: Size) -> Deep:
+    """The same, at full depth."""
     if Size(*deep.values.shape[:2]) == size:
         return deep
     shrinks = size.height * size.width < deep.values.shape[0] * deep.values.shape[1]

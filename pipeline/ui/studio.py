@@ -65,6 +65,7 @@ class Subject:
 
     @property
     def moves(self) -> bool:
+        """Whether it is a film."""
         return self.clip.frames != 1
 
 
@@ -133,12 +134,13 @@ class Studio:
             return self._subjects[name]
 
     def network(self, choice: Choice) -> Network:
+        """That of a choice, loaded when it is first asked for. Raises what loading raises."""
         dream = self.base.settings_of(choice).dream
         key = dream.model, dream.weights
         if key not in self._networks:
             while len(self._networks) >= KEPT:
                 self._networks.popitem(last=False)
-            self._networks[key] = zoo.load(key[0], Path(key[1]) if key[1] else None, progress=False)
+            self._networks[key] = zoo.load(*key, progress=False)
         return self._networks[key]
 
     def _dream(self, upload: str | None, moment: int, choice: Choice, turn: Turn) -> Picture:

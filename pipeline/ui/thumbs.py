@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from pipeline.atlas.plan import Chapter, Row, Tile, chapters
 from pipeline.atlas.sheet import jpeg
 from pipeline.clip import Picture, Size
 from pipeline.errors import DreamError
-from pipeline.files import whole
+from pipeline.files import cache, whole
 from pipeline.net.tap import Network
 from pipeline.settings import Input, Settings
 from pipeline.sources import SceneSource
@@ -101,12 +99,3 @@ def _write(path: Path, picture: Picture) -> None:
             part.write_bytes(jpeg(picture))
     except (OSError, DreamError):
         return
-
-
-def cache() -> Path:
-    """The user's folder for what can be made again, as this system has it."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "dream-video"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/dream-video"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dream-video"
