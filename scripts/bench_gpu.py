@@ -5,8 +5,8 @@
 step: as bench_speed's, at 1280x720, fp32 (TF32 where the card has it) and bf16; the share is of what convolutions
       reach on this card in the same precision.
 film: one long shot, drawn beforehand, googlenet inception4c, 4 octaves, steadiness .9, at 1280x720 and 1920x1080:
-      frames in turn, and with keyframes in 2 to 16 lanes; frames a second of the whole walk (motion and dream,
-      nothing read or written), of its dreams alone, with the most memory that was held.
+      frames in turn, and with keyframes in 2 to 16 lanes, some of them played from CUDA graphs; frames a second of
+      the whole walk (motion and dream, nothing read or written), of its dreams alone, with the most memory held.
 peer: frames a second of pytorch-deepdream's loop, every frame anew, by its steps.
 --rehearse: small and few, on any device, to see that it runs.
 """
@@ -43,12 +43,12 @@ Tell = Callable[[str], None]
 
 
 def film(
-    pictures: Sequence[Picture], held: tap.Network, on: str, keyframes: int, lanes: int
+    pictures: Sequence[Picture], held: tap.Network, on: str, keyframes: int, lanes: int, graphs: str = "off"
 ) -> dict[str, float]:
     """Frames a second of a whole walk and of its dreams alone, GB held at most, and steps a frame in each octave."""
     dreamer = Dreamer(
         network=held, layers=NETWORKS[NAME], octaves=OCTAVES, iterations=ITERATIONS, steadiness=0.9, device=on,
-        keyframes=str(keyframes) if keyframes else "off", lanes=str(lanes),
+        keyframes=str(keyframes) if keyframes else "off", lanes=str(lanes), graphs=graphs,
     )  # fmt: skip
     spent, together = 0.0, dreamer.together
 
@@ -78,7 +78,7 @@ def film(
 
 
 def films(
-    size: Size, frames: int, on: str, ways: Sequence[tuple[int, int]], rounds: int, tell: Tell
+    size: Size, frames: int, on: str, ways: Sequence[tuple[int, int, str]], rounds: int, tell: Tell
 ) -> dict[str, object]:
     """Of one size, every way, and the peer's."""
     rate = Fraction(size.height, 15)
@@ -91,9 +91,10 @@ def films(
     tell(f"\n{size}, {NAME} {NETWORKS[NAME]}, {OCTAVES} octaves of {ITERATIONS}, {frames} frames, one shot")
     film(pictures[:10], held, on, 0, 1)  # warm
     found: dict[str, object] = {}
-    for keyframes, lanes in ways:
-        row = film(pictures, held, on, keyframes, lanes)
+    for keyframes, lanes, graphs in ways:
+        row = film(pictures, held, on, keyframes, lanes, graphs)
         name = f"keyframes {keyframes}, {lanes} lanes" if keyframes else "in turn"
+        name += ", graphs" if graphs == "on" else ""
         found[name] = row
         tell(
             f"  {name:24}{row['fps']:8.1f} frames/s, {row['dream_fps']:.1f} of dreams alone, "
@@ -123,9 +124,14 @@ def main() -> int:
 
     on = device.pick(args.device)
     names, step_size, sizes = list(NETWORKS), Size(720, 1280), [Size(720, 1280), Size(1080, 1920)]
-    ways = [(0, 1), *((8, lanes) for lanes in (2, 4, 8, 16))]
+    ways = [(0, 1, "off"), (0, 1, "on"), *((8, lanes, "off") for lanes in (2, 4, 8, 16)), (8, 8, "on")]
     if args.rehearse:
-        names, step_size, sizes, ways = ["squeezenet1_0"], Size(90, 160), [Size(90, 160)], [(0, 1), (4, 2)]
+        names, step_size, sizes, ways = (
+            ["squeezenet1_0"],
+            Size(90, 160),
+            [Size(90, 160)],
+            [(0, 1, "off"), (0, 1, "on"), (4, 2, "off")],
+        )
         args.rounds, args.frames = 2, 10
     named = torch.cuda.get_device_name(on) if on.type == "cuda" else str(on)
     best = peak(args.rounds, on)

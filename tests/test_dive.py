@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import pairwise
@@ -19,7 +20,7 @@ from conftest import texture, tiny_network
 from pipeline import device, looks
 from pipeline.camera import Moves, Similarity, closed
 from pipeline.camera import Path as Way
-from pipeline.clip import Size
+from pipeline.clip import Segment, Size
 from pipeline.dive import balance, compose, masters
 from pipeline.dive.compose import Composer
 from pipeline.dive.exact import ExactDive
@@ -546,11 +547,24 @@ class TestFeedback:
         asked = settings(way="feedback", seconds="1")
         diving = FeedbackDive(asked, ZoomSource.of(photo, asked), network=tiny_network())
         whole = list(diving.walk(diving.source))
-        from pipeline.clip import Segment
-
         rest = list(diving.walk(diving.source, Segment(0, 5, 0, 4), whole[4].carried))
         assert [r.frame.index for r in rest] == [5, 6, 7, 8, 9]
         assert all(np.array_equal(a.picture, b.picture) for a, b in zip(rest, whole[5:], strict=True))
+
+    def test_a_clip_keeps_the_colours_of_its_first_dream_and_its_own_light(
+        self, make_clip: Callable[..., Path]
+    ) -> None:
+        clip = str(make_clip(frames=9, size=(48, 80)))
+        asked = settings(way="feedback", step=6, iterations=6, size="full")
+        diving = FeedbackDive(asked, ZoomSource.of(clip, asked), network=tiny_network())
+        whole = list(diving.walk(diving.source))
+        colours = [float(np.ptp(each.picture.astype(int), -1).mean()) for each in whole]
+        own = [float(np.ptp(each.picture.astype(int), -1).mean()) for each in diving.source.film.frames()]
+        assert colours[0] > 1.3 * own[0]
+        assert min(colours) > 0.9 * colours[0]
+        other = FeedbackDive(asked, ZoomSource.of(clip, asked), network=tiny_network())
+        rest = list(other.walk(other.source, Segment(0, 4, 0, 3), whole[3].carried))
+        assert all(np.array_equal(a.picture, b.picture) for a, b in zip(rest, whole[4:], strict=True))
 
     def test_a_still_lives_while_its_strength_moves(self, photo: str) -> None:
         asked = settings(zoom=0, strength="0.5+0.5*cos(2*pi*s)", seconds="1", turn=10)

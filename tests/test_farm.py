@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -19,12 +20,12 @@ from pipeline.cli.farm import main
 from pipeline.cli.video import main as dream_video
 from pipeline.clip import Shot
 from pipeline.errors import DeviceError, OutputError, UsageError
-from pipeline.farm import address, openjd
+from pipeline.farm import address, estimate, openjd
 from pipeline.farm.check import check
 from pipeline.farm.cluster import Cluster
 from pipeline.farm.drive import Drive, Result
 from pipeline.farm.engine import Done, Event, Failed, Told
-from pipeline.farm.estimate import Pace, estimates
+from pipeline.farm.estimate import Pace, Stopwatch, estimates
 from pipeline.farm.jobs import read
 from pipeline.farm.local import Local
 from pipeline.farm.shell import lines
@@ -423,6 +424,34 @@ def test_looks_are_measured_once_whatever_does_not_cost_time(
     told = estimates(ready, Counting())
     assert measured == [ready[0].job.settings.dream.octaves, 2]
     assert told[0].seconds == pytest.approx(48 * 64 * (2e-3 + 2 * 1e-3), rel=0.01)
+
+
+def test_a_look_that_was_measured_is_known_from_then_on_and_what_takes_too_long_is_not_waited_for(
+    listed: Callable[..., Path],
+    make_clip: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clip, kept = make_clip(frames=2, size=(48, 64)), tmp_path / "cache" / "paces.json"
+    jobs = [{"input": clip.name, "output": f"{n}.mp4", "octaves": n} for n in (1, 2)]
+    found, _ = read(listed({"jobs": jobs}))
+    ours, theirs = multiprocessing.Pipe()
+    first, second = (job.settings for job in found)
+    stopwatch = Stopwatch(1, kept)
+    stopwatch._running = multiprocessing.Process(), ours
+    theirs.send(Pace(2.0, 1.0))
+    assert stopwatch.pace("film", first) == Pace(2.0, 1.0)
+    monkeypatch.setattr(estimate, "monotonic", lambda: 1e9)  # its time is over
+    assert stopwatch.pace("film", second) is None
+    theirs.send(Pace(9.0, 9.0))
+    assert stopwatch.pace("film", second) is None, "an answer that comes late is nobody's"
+    again = Stopwatch(1, kept)
+    again.expect(found[:1])
+    assert again._running is None
+    assert again.pace("film", first) == Pace(2.0, 1.0)
+    assert again.pace("film", second) is None
+    kept.write_text("{]")
+    assert Stopwatch(1, kept).pace("film", first) is None
 
 
 def test_a_preset_that_is_missing_is_told_once_for_all_jobs_that_take_it(

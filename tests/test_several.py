@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from filming import SMALL, shown
 from pipeline import film, several
 from pipeline.cli import many, options
 from pipeline.cli.video import main
+from pipeline.clip import Frame
 from pipeline.destination import Destination
 from pipeline.dreamer import Dreamer
 from pipeline.dreamt import Dreamt, Due
@@ -141,9 +142,14 @@ def test_a_film_that_turns_out_damaged_fails_alone(
     ones = wanted(clips, "out")
     frames = type(ones[1].source).frames
 
-    def damaged(self: object, last: object = None) -> object:
+    readings = []
+
+    def damaged(self: object, last: object = None) -> Iterator[Frame]:
+        """As it is read to be dreamed; with lanes it was read before that, for its cuts."""
+        if self is ones[1].source:
+            readings.append(1)
         for frame in frames(self, last):
-            if self is ones[1].source and frame.index == 4:
+            if self is ones[1].source and frame.index == 4 and len(readings) == lanes:
                 raise InputError("b.mp4: is damaged at frame 4.")
             yield frame
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline import hearing, looks
 from pipeline.arrivals import CLIPS
 from pipeline.cli import making, options
-from pipeline.cli.progress import Progress, duration
+from pipeline.cli.progress import Progress, counted, duration
 from pipeline.clip import Size
 from pipeline.destination import Destination, check_folder
 from pipeline.errors import DreamError, InputError, OutputError, UsageError
@@ -164,7 +164,7 @@ class _Several:
             self.fail(one.source.clip.name, told)
             return
         self.made += 1
-        self.teller.note("; ".join([f"{told.path}: {told.frames} frames", *told.notes]))
+        self.teller.note("; ".join([f"{told.path}: {counted(told.frames, 'frame')}", *told.notes]))
 
     def fail(self, name: str, error: DreamError) -> None:
         self.failed.append(error)

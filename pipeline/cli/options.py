@@ -11,9 +11,8 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from subprocess import list2cmdline
 from typing import Annotated, Any, Optional, get_args, get_origin
 
 import tyro
@@ -90,7 +89,7 @@ def read(
     door = parsed(
         _flags(model, inputs), prog, about, counted, (OmitArgPrefixes, FlagCreatePairsOff), examples
     )
-    given = {group: _given(asdict(getattr(door, group))) for group, _ in _groups(model)}
+    given = {group: _given(vars(table)) for group, table in vars(door).items() if group != "source"}
     run = given["run"]
     layers = [looks.preset(name, model) for name in run.get("preset", ())]
     layers += [overrides.read_tables(Path(name)) for name in run.get("config", ())]
@@ -111,11 +110,19 @@ def read(
             f"{prog}: --model {merged.dream.model} runs code of yours, from a file of that name",
             file=sys.stderr,
         )
-    again = list2cmdline if os.name == "nt" else shlex.join
     source, *more = door.source or (None,)
     if more and not several:
         raise UsageError(f"expected one INPUT, got {len(more) + 1}: {', '.join(door.source)}.")
-    return Asked(source, merged, origins, again([prog, *args]), made, tuple(more))
+    return Asked(source, merged, origins, _again([prog, *args]), made, tuple(more))
+
+
+def _again(words: Sequence[str]) -> str:
+    """A command as the user's shell would take it."""
+    if os.name == "nt":
+        from subprocess import list2cmdline
+
+        return list2cmdline(words)
+    return shlex.join(words)
 
 
 def answered(asked: Asked) -> bool:
@@ -174,7 +181,8 @@ def _groups(model: type[Settings]) -> Iterator[tuple[str, type[Any]]]:
         if offered := model.OFFERED.get(group, tuple(table.model_fields)):
             own = looks.own_defaults(BUILTIN, model).values.get(group, {})
             fields = [_flag_field(table, name, own.get(name)) for name in offered]
-            yield group, make_dataclass(group.title(), fields, namespace={"__doc__": inspect.getdoc(table)})
+            about_it = {"__doc__": inspect.getdoc(table)}
+            yield group, make_dataclass(group.title(), fields, namespace=about_it, eq=False, repr=False)
 
 
 def _flag_field(model: type[Group], name: str, own: Any) -> tuple[str, Any, Any]:

@@ -28,6 +28,7 @@ VIVID = 2.2  # no colour is further from grey than so many times the reference's
 SHIFT = 0.15  # of the mean, at most, per master
 SLOWLY = 0.1  # how far the reference goes towards each master, in what may change: coarse octaves and colour
 TOP = 0.84  # of the finest octave, to the next: measured, for frames as sharp between two masters as at one
+CHANGE = 4.0  # times: what a dream makes of a picture that is all but flat is no measure for others
 LEAST_SHARE = 0.25  # of a box that a hole must leave to be left out
 TINY = 1e-5
 
@@ -63,6 +64,13 @@ class Balance:
         energy[:shared, 1:] += SLOWLY * (other.energy[:shared, 1:] - energy[:shared, 1:])
         mean[1:] += SLOWLY * (other.mean[1:] - mean[1:])
         return Balance(energy, mean, self.chroma)
+
+    def changed_as(self, before: Balance, after: Balance) -> Balance:
+        """This one, as much richer and lighter as `after` is than `before`; the three are of one size."""
+        most = CHANGE
+        richer = (after.energy / before.energy.clamp_min(TINY)).clamp(1 / most, most)
+        vivid = (after.chroma / before.chroma.clamp_min(TINY)).clamp(1 / most, most)
+        return Balance(self.energy * richer, self.mean + after.mean - before.mean, self.chroma * vivid)
 
     def levelled(self, fall: float = 0.0) -> Balance:
         """As a reference for a dive, which looks alike at every doubling when its finest octaves do.

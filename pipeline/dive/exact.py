@@ -44,7 +44,8 @@ SMALL = Size(1, 1)  # of the flow and the layer that frames of a dive do not hav
 class ExactDive(Dive):
     """folder: where masters are kept while they are needed. told: hears of each that is dreamed.
 
-    hurry: so many steps of a dream are taken as one that goes as far, which looks alike from afar.
+    hurry: so many steps of a dream are taken as one that goes as far, which looks alike from afar. only: the times
+    that will be looked at, in a dive that nobody will see all of; none: any.
     """
 
     def __init__(
@@ -55,10 +56,13 @@ class ExactDive(Dive):
         told: Told = lambda done, of: None,
         network: Network | None = None,
         hurry: int = 1,
+        only: tuple[float, ...] = (),
     ) -> None:
         if source.ground is None:
             raise UsageError(f"{source.clip.name}: a clip is dived into with --way feedback.")
-        self.windows = Windows.of(source.path, source.clip.size, ring=abs(source.doublings))
+        self.windows = Windows.of(
+            source.path, source.clip.size, ring=abs(source.doublings), only=only
+        )
         super().__init__(settings, source, network)
         self.folder, self.told, self.hurry = folder, told, hurry
         self._store: Store | None = None
@@ -165,4 +169,5 @@ class ExactDive(Dive):
             "device": str(self.device),
             "threads": self.threads,
             "hurry": self.hurry,
+            "only": self.windows.only,
         }

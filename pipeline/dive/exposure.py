@@ -109,6 +109,8 @@ def _within(value: float, bounds: tuple[float, float]) -> float:
 
 def _moments(windows: Windows) -> list[float]:
     """Times at even distances along the way, and both sides of every hand-over from one master to the next."""
+    if windows.only:
+        return sorted(set(windows.only))
     path = windows.path
     zooms, turns = np.abs(np.log2(np.abs(path.scales))), np.abs(np.angle(path.scales)) * 2 / math.pi
     steps: NDArray[np.float64] = zooms + turns + np.abs(path.offsets)

@@ -7,6 +7,7 @@ the frames. W is one Lanczos look into the float dream; what it blurs is given b
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
@@ -36,6 +37,8 @@ GRAINY = 0.12  # noise in the finest octave, each frame, as a share of its detai
 
 class FeedbackDive(Dive):
     """Between segments it keeps O, whole and in float, in place of a dream layer."""
+
+    _start: tuple[Balance, Balance] | None = None
 
     @torch.no_grad()
     def walk(
@@ -87,12 +90,21 @@ class FeedbackDive(Dive):
         return balance.hold(seed.clamp(0, 1), reference, pace=PACE * rate, fine=FINE)
 
     def _reference(self, frame: Frame) -> Balance:
-        """What is held: the balance of the first frame, dreamed; of a clip that of each frame of its own."""
+        """What is held: the balance of the first frame, dreamed; of a clip it changes as the clip's own does."""
+        if self.source.film is None:
+            return self._before_and_after(frame)[1]
+        if self._start is None:  # of the clip: what goes on after an interruption holds to the same
+            with closing(self.source.film.frames()) as frames:
+                self._start = self._before_and_after(next(frames))
+        own = balance.measure(masters.tensor(self._ground(frame), self.climb_at(0.0))).levelled()
+        return own.changed_as(*self._start)
+
+    def _before_and_after(self, frame: Frame) -> tuple[Balance, Balance]:
+        """The balance of a frame's own ground, and of that, dreamed."""
         climb = self.climb_at(0.0)
-        if self.source.film is not None:
-            return balance.measure(masters.tensor(self._ground(frame), climb)).levelled()
         seed = masters.tensor(self._ground(frame), climb)
-        return balance.measure(masters.climbed(seed, climb, 1.0)).levelled()
+        dreamed = masters.climbed(seed, climb, 1.0)
+        return balance.measure(seed).levelled(), balance.measure(dreamed).levelled()
 
     def _ground(self, frame: Frame) -> Plane:
         if self.source.ground is None:

@@ -164,13 +164,15 @@ def agree(windows: Windows, load: Callable[[int], Plane], save: Callable[[int, P
     """Write every master into the one above and its rim back, deepest first, so that all show one picture.
 
     load, save: a master by its slot; what is saved is what is loaded from then on. A ring takes a second round,
-    for what its last master got from the first.
+    for what its last master got from the first. What will be looked at here and there alone keeps its rims.
     """
     levels = range(len(windows.steps))
     for level in [*levels, *(levels if windows.ring else ())][::-1]:
         above, below = level, windows.slot(level + 1)
         way = windows.down(level)
         save(above, pasted(load(above), load(below), way.inverse.matrix, rim(windows.windows[below].size)))
+        if windows.only:
+            continue
         own = rim(windows.windows[below].size)
         seen = resample.look(load(above), way.matrix, windows.windows[below].size)
         save(below, seen + own[..., None] * (load(below) - seen))

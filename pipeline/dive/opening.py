@@ -32,10 +32,11 @@ def way(
     told: Told,
     network: Network | None = None,
     hurry: int = 1,
+    only: tuple[float, ...] = (),
 ) -> ExactDive | FeedbackDive | LivingStill:
-    """The network, loaded, and the way to dive. folder, told, hurry: of the exact dive's masters."""
+    """The network, loaded, and the way to dive. folder, told, hurry, only: of the exact dive's masters."""
     if source.film is not None or settings.zoom.way == "feedback":
         return FeedbackDive(settings, source, network)
     if settings.zoom.zoom.constant == 0:
         return LivingStill(settings, source, network)
-    return ExactDive(settings, source, folder, told, network, hurry)
+    return ExactDive(settings, source, folder, told, network, hurry, only)

@@ -45,13 +45,15 @@ class Region(NamedTuple):
 class Window:
     """Where a master lies. anchor: the time, seconds, whose frame coordinates it is placed in.
 
-    corner: of its left top pixel's outer corner. pitch: of its pixels. Both in frame widths.
+    corner: of its left top pixel's outer corner. pitch: of its pixels. Both in frame widths. finer: how many of them,
+    each way, make a pixel of a frame at its own depth.
     """
 
     anchor: float
     corner: complex
     pitch: float
     size: Size
+    finer: float
 
     @property
     def place(self) -> Similarity:
@@ -64,7 +66,7 @@ class Windows:
     """All masters of a dive, shallowest first. floor: the depth on its path of master 0.
 
     ring: whether below the last one comes the first again. steps: from each master's anchor frame to that of the
-    next one below: maps points of that one to points of this.
+    next one below: maps points of that one to points of this. only: the times that will be looked at; none: any.
     """
 
     path: Path
@@ -74,26 +76,42 @@ class Windows:
     windows: tuple[Window, ...]
     anchors: tuple[float, ...]
     steps: tuple[Similarity, ...]
+    only: tuple[float, ...] = ()
 
     @staticmethod
-    def of(path: Path, frame: Size, *, ring: int = 0) -> Windows:
-        """Lay them out. ring: the doublings after which the dive meets itself again, 0 for none. UsageError."""
+    def of(path: Path, frame: Size, *, ring: int = 0, only: tuple[float, ...] = ()) -> Windows:
+        """Lay them out. ring: the doublings after which the dive meets itself again, 0 for none. UsageError.
+
+        only: for these times alone, which takes a quarter of the pixels: a master is then as fine as its finest look
+        and as large as its widest.
+        """
         floor = float(path.depth.min())
         depths = path.depth - floor
         levels = np.maximum(0, np.ceil(depths - REACH)).astype(int)
         count = ring + 1 if ring else int(levels.max()) + 1
         anchors = tuple(path.when(floor + k) for k in range(count))
         steps = tuple(path.seen_from(a, b) for a, b in pairwise(anchors))
-        boxes = [_seen(path, levels, k, anchor, frame) for k, anchor in enumerate(anchors)]
+        if only:
+            looks = [_looks(path, floor, k, anchors, only) for k in range(count)]
+            boxes = [
+                _hull(_corners_seen(path, anchor, times, frame))
+                for anchor, times in zip(anchors, looks, strict=True)
+            ]
+            finer = [2.0 ** (max(map(path.depth_at, times)) - floor - k) for k, times in enumerate(looks)]
+            if ring:
+                finer[0] = finer[ring] = max(finer[0], finer[ring])
+        else:
+            boxes = [_seen(path, levels, k, anchor, frame) for k, anchor in enumerate(anchors)]
+            finer = [FINER] * count
         for k in [*range(count - 1), *range(count - 1)][::-1]:
             if ring:
                 boxes[0] = boxes[ring] = _hull([*_corners(boxes[0]), *_corners(boxes[ring])])
             boxes[k] = _hull([*_corners(boxes[k]), *map(steps[k], _corners(boxes[k + 1]))])
         windows = tuple(
-            _window(box, anchor, 2.0 ** (floor + k - path.depth_at(anchor)), frame)
+            _window(box, anchor, 2.0 ** (floor + k - path.depth_at(anchor)), frame, finer[k])
             for k, (box, anchor) in enumerate(zip(boxes, anchors, strict=True))
         )
-        return Windows(path, frame, floor, bool(ring), windows[: ring or None], anchors, steps)
+        return Windows(path, frame, floor, bool(ring), windows[: ring or None], anchors, steps, only)
 
     def show(self, seconds: float, scale: int = 1) -> tuple[int, Similarity]:
         """The master that shows this moment, and the way from the pixels of a frame to its pixels.
@@ -117,7 +135,7 @@ class Windows:
         """What is seen of a master at its own depth, but for what the next one will be laid on."""
         window = self.windows[slot]
         height, width = self.frame
-        scale = 1 / (window.pitch * FINER * width)  # of the master's own view to the anchor's frame
+        scale = 1 / (window.pitch * window.finer * width)  # of the master's own view to the anchor's frame
         corners = [c / scale for c in _corners((-0.5, -height / width / 2, 0.5, height / width / 2))]
         box = _share(_hull(map(window.place.inverse, corners)), window.size)
         if slot >= len(self.steps):
@@ -156,9 +174,24 @@ def _seen(path: Path, levels: NDArray[np.int_], level: int, anchor: float, frame
     return _hull(found)
 
 
-def _window(box: Box, anchor: float, scale: float, frame: Size) -> Window:
-    """scale: how much wider than at the master's own depth the anchor's frame is."""
-    pitch = 1 / (FINER * frame.width * scale)
+def _looks(
+    path: Path, floor: float, level: int, anchors: tuple[float, ...], only: tuple[float, ...]
+) -> list[float]:
+    """Those of some times that are seen at one level; where none is, that of its anchor: it is dreamed all the same."""
+    deep = len(anchors) - 1
+    own = [t for t in only if min(max(0, math.ceil(path.depth_at(t) - floor - REACH)), deep) == level]
+    return own or [anchors[level]]
+
+
+def _corners_seen(path: Path, anchor: float, times: list[float], frame: Size) -> list[complex]:
+    """Of what is seen at some times, in frame coordinates at the anchor."""
+    corners = _corners((-0.5, -frame.height / frame.width / 2, 0.5, frame.height / frame.width / 2))
+    return [path.seen_from(anchor, time)(corner) for time in times for corner in corners]
+
+
+def _window(box: Box, anchor: float, scale: float, frame: Size, finer: float) -> Window:
+    """scale: how much wider than at the master's own depth the anchor's frame is. finer: see `Window`."""
+    pitch = 1 / (finer * frame.width * scale)
     left, top, right, bottom = box
     width, height = (math.ceil(side / pitch) + 2 * RIM for side in (right - left, bottom - top))
     if width * height > LARGEST:
@@ -167,7 +200,7 @@ def _window(box: Box, anchor: float, scale: float, frame: Size) -> Window:
             "slower --pan or --turn."
         )
     middle = complex(left + right, top + bottom) / 2
-    return Window(anchor, middle - pitch * complex(width, height) / 2, pitch, Size(height, width))
+    return Window(anchor, middle - pitch * complex(width, height) / 2, pitch, Size(height, width), finer)
 
 
 def _corners(box: Box) -> list[complex]:

@@ -177,9 +177,8 @@ class Drive:
         if task.step == "dream":
             job.done += outcome.total
         job.left += len(outcome.chains) + len(outcome.groups) - 1
-        for (
-            chain
-        ) in outcome.chains:  # before what the last one has made ready, and no further ahead: it keeps states
+        # The next chain goes before what the last one made ready, and no chain further ahead: it keeps states.
+        for chain in outcome.chains:
             self._add(number, replace(task, step="chain", group=chain))
         for group in outcome.groups:
             self._add(number, replace(task, step="dream", group=group))

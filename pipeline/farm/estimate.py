@@ -180,8 +180,9 @@ def _measured(settings: Settings, threads: int) -> Pace | None:
         network = loaded.network(dream.model, dream.weights)
         dreamer = Dreamer(settings.model_copy(update={"speed": speed, "dream": dream}), network=network)
         clock = process_time if dreamer.device.type == "cpu" else perf_counter  # whatever else runs here
+        scene = SceneSource.of(PROBE)
         times = [clock()]
-        with closing(dreamer.walk(SceneSource.of(PROBE))) as frames:
+        with closing(dreamer.walk(scene)) as frames:
             for _ in frames:
                 times.append(clock())
     except DreamError:

@@ -19,7 +19,9 @@ class Speed(Group):
         "auto", "of the network; auto: bf16 where the machine computes in it, else fp32. The picture is fp32"
     )
     lanes: Annotated[str, StringConstraints(pattern=r"^(auto|[1-9]\d?)$")] = knob(
-        "auto", "shots dreamed side by side; more than 1 looks for the cuts first", metavar="auto|N"
+        "auto",
+        "shots dreamed side by side, of one clip or of several; more than 1 looks for the cuts first",
+        metavar="auto|N",
     )
     keyframes: Annotated[str, StringConstraints(pattern=r"^(auto|off|[2-9]|[1-9]\d)$")] = knob(
         "auto",
