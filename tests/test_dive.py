@@ -138,14 +138,28 @@ class TestWindows:
     @pytest.mark.parametrize("zoom", ["0.5", "-0.7"])
     def test_nor_in_a_ring(self, zoom: str) -> None:
         path = way(zoom=zoom, turn="30", centre="0.4, 0.5", loop=True)
-        windows = Windows.of(path, FRAME, ring=abs(round(path.depth[-1])))
+        ring = abs(round(path.depth[-1]))
+        self.check(Windows.of(path, FRAME, ring=ring, only=(0.0, 2.0, 4.0)), 4, (0.0, 2.0, 4.0))
+        windows = Windows.of(path, FRAME, ring=ring)
         self.check(windows, 4)
         first, last = windows.show(0), windows.show(4)
         assert first[0] == last[0]
         assert close(first[1], last[1], 1e-6)
 
-    def check(self, windows: Windows, seconds: float) -> None:
-        for time in np.linspace(0, seconds, 61):
+    @pytest.mark.parametrize("asked", [{}, SWAYING, {"zoom": "-0.5"}, {"zoom": "2"}, {"pan": "0.3, 0"}])
+    def test_for_some_frames_alone_less_is_dreamed_and_they_see_as_much(self, asked: dict[str, str]) -> None:
+        path, only = way(**asked), tuple(np.linspace(0, 4, 5).tolist())
+        some, any_ = Windows.of(path, FRAME, only=only), Windows.of(path, FRAME)
+        self.check(some, 4, only)
+        assert len(some.windows) == len(any_.windows)
+        few, all_ = (sum(w.size.height * w.size.width for w in each.windows) for each in (some, any_))
+        assert few < 0.75 * all_
+        assert all(w.size.width >= FRAME.width for w in some.windows), "what none looks at is dreamed too"
+        exposure = metered(some, lambda time, tone: texture(48, 80))
+        assert exposure.times == only
+
+    def check(self, windows: Windows, seconds: float, times: tuple[float, ...] = ()) -> None:
+        for time in times or np.linspace(0, seconds, 61):
             slot, place = windows.show(float(time))
             size = windows.windows[slot].size
             for corner in (0j, complex(79, 0), complex(0, 47), complex(79, 47)):

@@ -15,9 +15,9 @@ from pipeline.errors import InputError
 from pipeline.net import tap
 from pipeline.net.targets import parse_targets
 from pipeline.ops import ascent
+from pipeline.ops.look import LEAST_OCTAVE
 from pipeline.ops.objectives import OBJECTIVES, energy
 from pipeline.ops.tiles import GRID, tiles
-from pipeline.ops.look import LEAST_OCTAVE
 from pipeline.stages import dream as stage
 from pipeline.stages.dream import Look, dream, gradient
 

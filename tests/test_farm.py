@@ -481,7 +481,7 @@ def test_ray_that_is_not_there_is_said_at_once(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(DeviceError, match="nobody answers at port 1 "):
         address.reach(None, "ray://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UsageError, match=r"dream-video\[farm\]"):
+    with pytest.raises(UsageError, match=r"pip install .ray\[client\]"):
         Cluster.connect("auto", tmp_path, cpus=1)
 
 

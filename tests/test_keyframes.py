@@ -201,9 +201,10 @@ def test_keyframes_go_ahead_and_whoever_dreams_what_lies_between_makes_the_same_
         return sorted(int(path.stem) for path in folder.glob("*.safetensors"))
 
     dream, kill = by.together, killed_after(5)
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
+    with monkeypatch.context() as patch:
         patch.setattr(by, "together", lambda frames: [kill(), dream(frames)][1])
-        go_ahead()
+        with pytest.raises(KilledError):
+            go_ahead()
     assert states() == [3, 10], "what stands of a chain that was killed is whole windows"
     dreamed: list[int] = []
     with monkeypatch.context() as patch:
@@ -213,9 +214,13 @@ def test_keyframes_go_ahead_and_whoever_dreams_what_lies_between_makes_the_same_
         go_ahead()
     assert dreamed == [18, 21, 24, 27, 30], "and is not dreamed again"
     assert not shown
-    for one in (windows[4], windows[2], windows[1]):
-        with Workdir.shared(folder, {}, [one]) as work:
-            render.dream_windows(filmed(work, by, source, [], shown), keyed, shot, [one])
+    fades: set[int] = set()
+    with monkeypatch.context() as patch:
+        patch.setattr(by, "together", lambda dues: [fades.update(due.fades for due in dues), dream(dues)][1])
+        for one in (windows[4], windows[2], windows[1]):
+            with Workdir.shared(folder, {}, [one]) as work:
+                render.dream_windows(filmed(work, by, source, [], shown), keyed, shot, [one])
+    assert fades == {1}, "keyframes that went ahead are shown, not dreamed"
     assert states() == [3, 16, 22], "what nobody needs any more is gone"
     rest = rendered(folder, dreamer(3, 2), source, shots)
     assert sorted(rest) == [*range(10), *range(22, 28)], "what is done in any order is left alone"

@@ -171,6 +171,17 @@ DISGUISES = {
 }  # fmt: skip
 
 
+def test_a_film_that_is_not_whole_or_empty_is_called_so(
+    tmp_path: Path, make_clip: Callable[..., Path]
+) -> None:
+    path = make_clip(frames=4)
+    whole = path.read_bytes()
+    for size, said in ((0, "is empty"), (len(whole) // 3, "not whole")):
+        path.write_bytes(whole[:size])
+        with pytest.raises(InputError, match=said):
+            Decoder.open(path)
+
+
 @pytest.mark.parametrize("kind", DISGUISES)
 @pytest.mark.parametrize("ending", [".mp4", ".mkv", ".avi", ".gif"])
 def test_playlists_in_disguise_are_not_followed(

@@ -111,7 +111,7 @@ def test_a_preview_is_one_picture_of_twelve_and_says_how_it_differs(
     large = ["--size", "160x100", "--preview", "-o", str(tmp_path / "sheet.png")]
     assert main([str(photo), *flags, *large]) == 0
     assert iio.imread(tmp_path / "sheet.png").shape == (3 * 40, 4 * 64, 3)
-    said = "a preview at 64x40: in the film, 160x100, what is dreamed is 2.5 times smaller"
+    said = "a preview at 64x40: in the film, 160x100, what is dreamed is 3.8 times smaller"
     assert said in capsys.readouterr().err
     assert names(tmp_path) == {"photo.png", "sheet.png"}
 

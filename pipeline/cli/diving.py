@@ -12,6 +12,7 @@ from pipeline.cli import signals
 from pipeline.cli.progress import Progress, beginning, counted, duration
 from pipeline.clip import Size
 from pipeline.destination import Destination
+from pipeline.dive.windows import FINER
 from pipeline.settings.zoom import ZoomSettings
 from pipeline.sources.zoom import ZoomSource
 
@@ -28,12 +29,17 @@ HURRY = 2  # steps of a dream that are taken as one in a preview: twice as fast,
 
 
 def _dive(
-    source: ZoomSource, settings: ZoomSettings, folder: Path, progress: Progress, hurry: int = 1
+    source: ZoomSource,
+    settings: ZoomSettings,
+    folder: Path,
+    progress: Progress,
+    hurry: int = 1,
+    only: tuple[float, ...] = (),
 ) -> ExactDive | FeedbackDive | LivingStill:
     """The network, loaded, and the way to dive. Here torch is imported, which takes seconds."""
     from pipeline.dive.opening import way
 
-    return way(source, settings, folder, _Told(progress), hurry=hurry)
+    return way(source, settings, folder, _Told(progress), hurry=hurry, only=only)
 
 
 class _Told:
@@ -119,8 +125,10 @@ def preview(source: ZoomSource, settings: ZoomSettings, name: str, path: Path, f
     progress = _progress(settings, source)
     source = _aimed(source, settings, name)
     count = settings.output.preview
+    only = _moments(source, settings.zoom.shutter, count)
     with TemporaryDirectory() as folder:
-        dive = _dive(source, settings, Path(folder) / "masters", progress, HURRY)
+        dive = _dive(source, settings, Path(folder) / "masters", progress, HURRY, only)
+        from pipeline.dive.exact import ExactDive
         from pipeline.dive.feedback import FeedbackDive
         from pipeline.film import recipe, sheet
         from pipeline.stages import stills
@@ -133,12 +141,22 @@ def preview(source: ZoomSource, settings: ZoomSettings, name: str, path: Path, f
         except KeyboardInterrupt:
             raise KeyboardInterrupt from None  # without its note: of a preview nothing is kept
         stills.write(path, sheet(pictures), recipe(dive))
-    progress.note(f"{path}: {len(pictures)} frames along the dive, {_how_small(source.clip.size, full)}")
+    finer = FINER if isinstance(dive, ExactDive) else 1.0  # than a preview's, a film's pictures are
+    small = _how_small(source.clip.size, full, finer)
+    progress.note(f"{path}: {len(pictures)} frames along the dive, {small}")
 
 
-def _how_small(size: Size, full: Size) -> str:
+def _moments(source: ZoomSource, shutter: float, count: int) -> tuple[float, ...]:
+    """The times that a preview of so many frames looks at: theirs, and when the shutter opens and closes."""
+    half = shutter / 2 / float(source.clip.rate)
+    times = [float(frame.time) for frame in source.across(count)]
+    around = (time + sign * half for time in times for sign in (-1, 0, 1))
+    return tuple(sorted({min(max(time, 0.0), source.path.seconds) for time in around}))
+
+
+def _how_small(size: Size, full: Size, finer: float) -> str:
     """What is dreamed is so many pixels wide, whatever the size: in a film it is smaller against the frame."""
-    ratio = full.width / size.width
+    ratio = finer * full.width / size.width
     if ratio < TELLING:
         return f"at {size}"
     return (

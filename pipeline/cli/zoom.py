@@ -26,7 +26,8 @@ EXAMPLES = (
     ("dream-zoom noise --size 1280x720 -o out.mp4", "out of nothing"),
 )
 SHEET = 12  # frames of a preview
-SMALL = "max:208"  # size of a preview's frames: its masters are half as large again
+SMALL = "max:288"  # size of a preview's frames, of which an exact dive dreams little more than what is shown,
+SMALLER = "max:208"  # and where each is dreamed on the one before, or alone
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,7 +67,7 @@ def _make(asked: options.Asked) -> None:
         check_folder(path.parent, str(path))
         if path.exists() and not settings.output.yes:
             raise OutputError(f"{path}: is there already. Give -y to overwrite it, or another name with -o.")
-        full, settings = source.clip.size, _small(settings, source.clip.size)
+        full, settings = source.clip.size, _small(settings, source.clip.size, plays=source.film is not None)
         diving.preview(ZoomSource.of(name, settings), settings, name, path, full)
         return
     destination = Destination.of(out or f"{_stem(name)}_dive.mp4", name, source)
@@ -75,9 +76,10 @@ def _make(asked: options.Asked) -> None:
     diving.film(source, settings, name, destination, asked)
 
 
-def _small(settings: ZoomSettings, full: Size) -> ZoomSettings:
+def _small(settings: ZoomSettings, full: Size, *, plays: bool) -> ZoomSettings:
     """The same dive, small enough to be seen in seconds; on so small a picture several threads only wait."""
-    size = {"size": str(fit(full, SMALL))}
+    exact = settings.zoom.way == "exact" and settings.zoom.zoom.constant != 0 and not plays
+    size = {"size": str(fit(full, SMALL if exact else SMALLER))}
     threads = {"threads": settings.speed.threads or 1}
     return settings.model_copy(
         update={

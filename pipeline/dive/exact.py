@@ -60,9 +60,7 @@ class ExactDive(Dive):
     ) -> None:
         if source.ground is None:
             raise UsageError(f"{source.clip.name}: a clip is dived into with --way feedback.")
-        self.windows = Windows.of(
-            source.path, source.clip.size, ring=abs(source.doublings), only=only
-        )
+        self.windows = Windows.of(source.path, source.clip.size, ring=abs(source.doublings), only=only)
         super().__init__(settings, source, network)
         self.folder, self.told, self.hurry = folder, told, hurry
         self._store: Store | None = None

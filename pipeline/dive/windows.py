@@ -98,8 +98,6 @@ class Windows:
                 for anchor, times in zip(anchors, looks, strict=True)
             ]
             finer = [2.0 ** (max(map(path.depth_at, times)) - floor - k) for k, times in enumerate(looks)]
-            if ring:
-                finer[0] = finer[ring] = max(finer[0], finer[ring])
         else:
             boxes = [_seen(path, levels, k, anchor, frame) for k, anchor in enumerate(anchors)]
             finer = [FINER] * count
@@ -177,7 +175,7 @@ def _seen(path: Path, levels: NDArray[np.int_], level: int, anchor: float, frame
 def _looks(
     path: Path, floor: float, level: int, anchors: tuple[float, ...], only: tuple[float, ...]
 ) -> list[float]:
-    """Those of some times that are seen at one level; where none is, that of its anchor: it is dreamed all the same."""
+    """Those of some times that are seen at one level; of a level where none is, its anchor's: it is dreamed too."""
     deep = len(anchors) - 1
     own = [t for t in only if min(max(0, math.ceil(path.depth_at(t) - floor - REACH)), deep) == level]
     return own or [anchors[level]]

@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.connection import Connection
@@ -34,8 +34,12 @@ def _context() -> SpawnContext | ForkServerContext:
     """How workers are begun. Elsewhere than on Linux a process with such libraries in it is not to be forked."""
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver  # noqa: PLC0415  not on every system
+
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(LOADED)
+    with _deaf():
+        forkserver.ensure_running()
     return context
 
 
@@ -128,11 +132,22 @@ class Local:
         self._pool.clear()
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Inside, what is begun is deaf to Ctrl-C, which a terminal sends to everybody: the list's process ends it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _work(line: Connection, gpu: str) -> None:
     """A worker's life. gpu: the only CUDA device it sees; '': as it is."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # of a terminal, it goes to everybody; the list's process tells us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: os._exit(0))
     if gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
