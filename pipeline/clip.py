@@ -79,7 +79,7 @@ class Flow:
 
     backward: float32 [H, W, 2], pixels. trust: float32 [H, W], 0 (came into view, or a guess) to 1.
     cut: nothing connects this frame to the one before; trust is then 0 everywhere. onward: how the frame before
-    moves to this one, where that was asked for: as a flow of its own, from that frame.
+    moves to this one, where that was asked for: as a flow of its own, whose `backward` leads on to this frame.
     """
 
     backward: Plane

@@ -5,8 +5,9 @@ clip_dream.mp4.dreamwork/
   00000048.shot            the lock of a shot, where several processes share the film
   plan.json                what the bytes depend on, fixed before the first dream
   shots.json               where each shot begins and ends, where that is known beforehand
-  00000048.json            a finished segment: its frames and times; written last, so what has it is done
-  00000048.mp4             its film (none where frames are files of their own)
+  00000048.json            a finished segment: its frames and times; written last, so what has it is done (but lanes
+                           in lockstep go back to where all had been: `render._in_step`)
+  00000048.mp4             its film, in whatever container (none where frames are files of their own)
   00000048.safetensors     what its last frame leaves to the next, if anything; only the newest of an open shot;
                            of a window that is not done: what each of its keyframes leaves, where those went ahead
 """

@@ -266,6 +266,9 @@ def test_a_damaged_clip_gives_what_is_good_and_counts_the_rest(make_clip: Callab
     decoder = Decoder.open(path)
     assert 24 <= len(list(decoder.pictures())) <= 48
     assert decoder.damaged > 0
+    once = decoder.damaged
+    list(decoder.pictures())
+    assert decoder.damaged == once, "read again it is the same damage"
     with pytest.raises(InputError, match="damaged"):
         list(Decoder.open(path, strict=True).pictures())
 

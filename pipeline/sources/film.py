@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class ClipSource:
     until: int | None
     trimmed: bool
     deep: bool = False
-    missing: int = 0
+    _missing: set[int] = field(default_factory=set)
 
     @staticmethod
     def of(path: Path, how: Input, *, strict: bool = False) -> ClipSource:
@@ -68,7 +68,7 @@ class ClipSource:
 
     @property
     def damaged(self) -> int:
-        return self.decoder.damaged + self.missing
+        return self.decoder.damaged + len(self._missing)
 
     def frames(self, last: Segment | None = None) -> Generator[Frame, None, None]:
         """Every frame that was planned, at its time; where one cannot be decoded, the last good one is held."""
@@ -76,7 +76,7 @@ class ClipSource:
         held: Picture | Deep | None = None
         for pts, picture in self._decoded(self.shown[index]):
             while index < len(self.shown) and self.shown[index] < pts:
-                self.missing += 1
+                self._missing.add(index)
                 yield self._frame(index, picture if held is None else held)
                 index += 1
             if index == len(self.shown):
@@ -86,7 +86,7 @@ class ClipSource:
                 yield self._frame(index, picture)
                 index += 1
         while held is not None and index < len(self.shown):
-            self.missing += 1
+            self._missing.add(index)
             yield self._frame(index, held)
             index += 1
 

@@ -31,7 +31,8 @@ class Decoder:
     clip: the facts, of the pictures as they come out of here; its time_base is 1/n. times: the pts of every frame,
     sorted. timed: False where the file has no times of its own; frames then follow at the mean rate.
     interlaced: it is stored as fields, and deinterlaced here. damaged: frames that could not be decoded whole so
-    far; the last good picture is held in their place, or with `strict` the first one is an InputError.
+    far, as many as in the one reading that found most; the last good picture is held in their place, or with
+    `strict` the first one is an InputError.
     """
 
     path: Path
@@ -42,6 +43,9 @@ class Decoder:
     strict: bool = False
     interlaced: bool = False
     damaged: int = 0
+
+    def __post_init__(self) -> None:
+        self._opened_with = self.damaged
 
     @staticmethod
     def open(path: Path, size: str = "full", *, strict: bool = False) -> Decoder:
@@ -109,15 +113,24 @@ class Decoder:
         converters: dict[object, media.Converter] = {}
         held: Shown | None = None
         latest: int | None = None
+        found = self._opened_with
+
+        def count_damage() -> None:
+            nonlocal found
+            found += 1
+            self.damaged = max(self.damaged, found)
+            if self.strict:
+                raise InputError(f"{self.path}: a frame is damaged, and --strict was asked for.")
+
         with media.open_clip(self.path) as container:
             stream = media.film_stream(container, self.path)
             stream.thread_type = "AUTO"
             if landing is not None:
                 container.seek(landing, stream=stream, backward=True)
-            frames = _good_frames(container, stream, self._count_damage)
+            frames = _good_frames(container, stream, count_damage)
             for count, frame in enumerate(media.deinterlaced(frames) if self.interlaced else frames):
                 if frame.is_corrupt:
-                    self._count_damage()
+                    count_damage()
                 if not frame.is_corrupt or held is None:
                     held = convert(frame, converters)
                 pts = self._pts(frame, count)
@@ -169,11 +182,6 @@ class Decoder:
         if Size(*deep.values.shape[:2]) != self.clip.size:
             deep = media.deep_of(frame, converters, self.clip.size, self.clip.pixels)
         return deep
-
-    def _count_damage(self) -> None:
-        self.damaged += 1
-        if self.strict:
-            raise InputError(f"{self.path}: a frame is damaged, and --strict was asked for.")
 
 
 @dataclass
