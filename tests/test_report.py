@@ -396,7 +396,7 @@ def test_motion_is_coloured_by_where_it_goes() -> None:
         (["--report", "there.html"], "there.html: is there already"),
         (["--report", "csv.html"], "csv.csv: is there already"),
         (["--report", "r.html", "--preview"], "--preview"),
-        (["--report", "r.html", "-o", "stills/"], "a still each"),
+        (["--report", "r.html", "-o", "stills/"], "--report: is of one film; there are 2 inputs"),
     ],
 )
 def test_a_report_that_cannot_be_made_is_one_line_before_the_network_is_loaded(
