@@ -61,7 +61,9 @@ def make_all(wanted: Sequence[Wanted], dreamer: Dreamer, audience: Audience, com
         told: Made | DreamError
         try:
             own = dreamer.again(hearing.heard(dreamer.settings, one.source))
-            told = make(*one[:1], own, *one[1:], audience.begin, audience.watch, command, audience.look)
+            told = make(
+                one.source, own, one.destination, audience.begin, audience.watch, command, audience.look
+            )
         except OWN as error:
             told = error
         audience.tell(one, told)
