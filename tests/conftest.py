@@ -84,6 +84,23 @@ def frames_of(pictures: list[Picture], rate: int = 24) -> list[Frame]:
 
 
 @pytest.fixture
+def flags(random_weights: Path) -> list[str]:
+    """A network that has learned nothing and a dream as short as can be."""
+    network = ["--model", "squeezenet1_1", "--weights", str(random_weights), "--layers", "features.5"]
+    return [
+        *network,
+        "--octaves",
+        "1",
+        "--iterations",
+        "1",
+        "--threads",
+        "1",
+        "--encoder-preset",
+        "ultrafast",
+    ]
+
+
+@pytest.fixture
 def make_clip(tmp_path: Path) -> Callable[..., Path]:
     """Writes a clip: a texture that pans by 2 pixels a frame, with a tone when asked for."""
 

@@ -37,23 +37,6 @@ COMMAND = [sys.executable, "-m", "pipeline.cli.video"]
 
 
 @pytest.fixture
-def flags(random_weights: Path) -> list[str]:
-    """A network that has learned nothing and a dream as short as can be."""
-    network = ["--model", "squeezenet1_1", "--weights", str(random_weights), "--layers", "features.5"]
-    return [
-        *network,
-        "--octaves",
-        "1",
-        "--iterations",
-        "1",
-        "--threads",
-        "1",
-        "--encoder-preset",
-        "ultrafast",
-    ]
-
-
-@pytest.fixture
 def film(
     make_clip: Callable[..., Path], flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Film]:

@@ -189,22 +189,6 @@ def test_a_disk_that_is_full_ends_them_all(clips: Path, monkeypatch: pytest.Monk
 # The door
 
 
-@pytest.fixture
-def flags(random_weights: Path) -> list[str]:
-    network = ["--model", "squeezenet1_1", "--weights", str(random_weights), "--layers", "features.5"]
-    return [
-        *network,
-        "--octaves",
-        "1",
-        "--iterations",
-        "1",
-        "--threads",
-        "1",
-        "--encoder-preset",
-        "ultrafast",
-    ]
-
-
 def inputs(*words: str) -> list[str]:
     return [Path(name).name for name in many.inputs(options.read("dream-video", "", words, several=True))]
 

@@ -49,21 +49,19 @@ def inputs(asked: options.Asked) -> list[str]:
         return []
     if Path(name).is_dir():
         found = sorted(Path(name).iterdir())
-        pictures = (
-            {}
-            if any(map(_is_clip, found)) and not any(map(_is_picture, found))
-            else stills.in_folder(Path(name))
-        )
+        clips = any(map(_is_clip, found)) and not any(map(_is_picture, found))
     elif stills.is_pattern(name) and not stills.COUNTER.search(name):
-        found = sorted(path for path in Path(name).parent.glob(Path(name).name))
-        pictures = {} if any(map(_is_clip, found)) else stills.matching(name)
+        found = sorted(Path(name).parent.glob(Path(name).name))
+        clips = any(map(_is_clip, found))
     else:
         return []
-    if not pictures:
+    if clips:
         return [str(path) for path in found if _is_clip(path) or _is_picture(path)]
+    if out is None or not (out.endswith(("/", os.sep)) or Path(out).is_dir()):
+        return []
+    pictures = stills.in_folder(Path(name)) if Path(name).is_dir() else stills.matching(name)
     film = stills.is_numbered(pictures) and len({stills.size_of(path) for path in pictures.values()}) == 1
-    to_folder = out is not None and (out.endswith(("/", os.sep)) or Path(out).is_dir())
-    return list(map(str, pictures.values())) if to_folder and not film else []
+    return [] if film else list(map(str, pictures.values()))
 
 
 def _is_clip(path: Path) -> bool:
